@@ -1,0 +1,1 @@
+"""What quotad thinks: pure values and functions, without I/O, clock or waiting."""

@@ -1,0 +1,61 @@
+"""Everything that the domain can want done: a closed union, carried out at the edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quotad.domain.instant import Instant
+from quotad.domain.notice import Mark, Notice
+from quotad.domain.usage import AccountId, SessionId
+from quotad.domain.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Remember the marks for good, then show the notice."""
+
+    notice: Notice
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The standing is another one: snapshots and subscribers want to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Submit ``Woke`` at this instant, or earlier."""
+
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Read back what the ledger on disk holds from ``since`` on."""
+
+    account: AccountId
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSpec:
+    """One chain of windows to be followed through history: its length, scope and fixed windows."""
+
+    name: str
+    length: int
+    scope: str | None
+    fixed: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Find where the chains resume: follow them through the ledger on disk up to ``before``."""
+
+    account: AccountId
+    before: Instant
+    windows: tuple[ChainSpec, ...]
+    sessions: tuple[SessionId, ...]
+
+
+Effect = Announce | Changed | WakeAt | Recall | Anchor

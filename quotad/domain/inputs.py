@@ -1,0 +1,108 @@
+"""Everything that can happen to the domain: a closed union of facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quotad.domain.instant import Instant
+from quotad.domain.notice import Mark
+from quotad.domain.policy import Policy
+from quotad.domain.reading import Reading
+from quotad.domain.session import LogEvent
+from quotad.domain.usage import AccountId, SessionId, UsageEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something was read from an account's files."""
+
+    account: AccountId
+    usage: tuple[UsageEvent, ...] = ()
+    logs: tuple[LogEvent, ...] = ()
+    readings: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What the ledger on disk knows from ``since`` on; the answer to ``Recall``."""
+
+    account: AccountId
+    since: Instant
+    usage: tuple[UsageEvent, ...]
+    logs: tuple[LogEvent, ...]
+    readings: tuple[Reading, ...]
+    measured: frozenset[SessionId]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """Where chains resume, by window name and by session: the answer to ``Anchor``.
+
+    The end of the last window (or five hours of a session) that opened before the horizon.
+    """
+
+    account: AccountId
+    windows: Mapping[str, Instant]
+    sessions: Mapping[SessionId, Instant]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was announced before this start."""
+
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """Everything that was on disk at the start has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """Time moved; nothing else did."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChanged:
+    """The user's decisions are these from now on, for these accounts."""
+
+    policy: Policy
+    accounts: tuple[AccountId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuietChanged:
+    """Quiet hours began or ended."""
+
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRaised:
+    """Something is wrong; the same code again replaces the message."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemCleared:
+    """It is well again."""
+
+    code: str
+
+
+Input = (
+    Seen
+    | Recalled
+    | Anchored
+    | Remembered
+    | CaughtUp
+    | Woke
+    | PolicyChanged
+    | QuietChanged
+    | ProblemRaised
+    | ProblemCleared
+)

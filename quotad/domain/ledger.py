@@ -1,0 +1,300 @@
+"""Every usage event within the reach of the longest window, held so that sums and windows are cheap.
+
+The long-term record is on disk; this is the part that today's answers need. Counts are kept per quarter
+hour, session and model as integers: a sum touches a few hundred cells at most, is exact, and does not
+depend on the order in which events came.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from quotad.domain.instant import QUARTER, Instant
+from quotad.domain.policy import Policy
+from quotad.domain.session import LogEvent, LogKind
+from quotad.domain.usage import (
+    NO_TOKENS,
+    MessageId,
+    RequestId,
+    SessionId,
+    Tokens,
+    UsageEvent,
+    family,
+    merge,
+    standing_call,
+)
+
+ESTIMATED = ""
+"""The model, and the family, of what was only estimated: no model is named so."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What was used in a span: tokens by model, calls, and tokens that were only estimated."""
+
+    models: dict[str, Tokens] = field(default_factory=dict)
+    messages: int = 0
+    estimated: int = 0
+
+    def add(self, model: str, tokens: Tokens, messages: int, estimated: int) -> None:
+        if model != ESTIMATED:
+            self.models[model] = self.models.get(model, NO_TOKENS).plus(tokens)
+        self.messages += messages
+        self.estimated += estimated
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(*map(sum, zip(NO_TOKENS, *self.models.values(), strict=True)))
+
+    def spent(self, policy: Policy) -> int:
+        """The weighted sum; rounded once, over models in a fixed order, so that it is always the same."""
+        weighted = sum(policy.weights_of(model).spent(self.models[model]) for model in sorted(self.models))
+        return round(weighted) + self.estimated
+
+
+@dataclass(slots=True)
+class _Cell:
+    """The sum of one session and model in one quarter hour."""
+
+    tokens: Tokens = NO_TOKENS
+    messages: int = 0
+    estimated: int = 0
+
+
+@dataclass(slots=True)
+class _Quarter:
+    """One quarter hour: its sums, and its events for spans that begin or end within it."""
+
+    cells: dict[tuple[SessionId, str], _Cell] = field(default_factory=dict)
+    calls: dict[MessageId, UsageEvent] = field(default_factory=dict)
+    estimates: dict[str, LogEvent] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SessionFacts:
+    """What is known of a session; each field is a function of the set of its events."""
+
+    moments: list[Instant] = field(default_factory=list)
+    named_at: tuple[Instant, str] | None = None
+    placed_at: tuple[Instant, str] | None = None
+    ended_at: Instant | None = None
+    logs: dict[str, LogEvent] = field(default_factory=dict)
+
+    def next_moment(self, at: Instant, until: Instant) -> Instant | None:
+        """The session's first event in ``[at, until)``."""
+        index = bisect_left(self.moments, at)
+        return self.moments[index] if index < len(self.moments) and self.moments[index] < until else None
+
+    def last_moment(self, until: Instant) -> Instant | None:
+        """The session's last event before ``until``."""
+        index = bisect_left(self.moments, until)
+        return self.moments[index - 1] if index else None
+
+    @property
+    def agent(self) -> str:
+        return self.named_at[1] if self.named_at else ""
+
+    @property
+    def cwd(self) -> str:
+        return self.placed_at[1] if self.placed_at else ""
+
+
+def _earlier(known: tuple[Instant, str] | None, at: Instant, text: str) -> tuple[Instant, str] | None:
+    if not text:
+        return known
+    return min(known, (at, text)) if known else (at, text)
+
+
+class Ledger:
+    """One account's usage events and log events from a horizon on."""
+
+    def __init__(self, price: Callable[[str], int]) -> None:
+        """``price``: tokens that one use of a tool is taken to cost."""
+        self._price = price
+        self._calls: dict[MessageId, UsageEvent] = {}
+        self._contested: dict[MessageId, dict[RequestId, UsageEvent]] = {}
+        self._quarters: dict[int, _Quarter] = {}
+        self._openers: dict[str, list[Instant]] = {}
+        self._sessions: dict[SessionId, SessionFacts] = {}
+        self._measured: set[SessionId] = set()
+
+    # What comes in.
+
+    def take_usage(self, row: UsageEvent) -> bool:
+        """Merge one line or row in; whether anything changed."""
+        self.measure(row.session)
+        before = self._calls.get(row.message)
+        stands = self._stand(before, row)
+        if stands == before:
+            return False
+        if before is not None:
+            self._leave(before)
+        self._enter(stands)
+        return True
+
+    def take_log(self, event: LogEvent) -> bool:
+        """Take one line of a session log in; whether it is new."""
+        facts = self._sessions.setdefault(event.session, SessionFacts())
+        if event.key in facts.logs:
+            return False
+        facts.logs[event.key] = event
+        insort(facts.moments, event.at)
+        facts.placed_at = _earlier(facts.placed_at, event.at, event.cwd)
+        if event.kind is LogKind.START:
+            facts.named_at = _earlier(facts.named_at, event.at, event.agent)
+        elif event.kind is LogKind.END:
+            facts.ended_at = max(event.at, facts.ended_at or event.at)
+        elif event.kind is LogKind.TOOL_RESULT and event.session not in self._measured:
+            self._enter_estimate(event)
+        return True
+
+    def knows(self, session: SessionId) -> bool:
+        return session in self._sessions
+
+    def measure(self, session: SessionId) -> None:
+        """A usage line bears the session's id: its estimates are dropped, now and for good."""
+        if session in self._measured:
+            return
+        self._measured.add(session)
+        facts = self._sessions.get(session)
+        for event in facts.logs.values() if facts else ():
+            if event.kind is LogKind.TOOL_RESULT:
+                self._leave_estimate(event)
+
+    def trim(self, before: Instant) -> None:
+        """Forget whole quarter hours before an instant."""
+        for quarter in [index for index in self._quarters if (index + 1) * QUARTER <= before]:
+            for call in self._quarters.pop(quarter).calls.values():
+                del self._calls[call.message]
+                self._contested.pop(call.message, None)
+        edge = before // QUARTER * QUARTER
+        for openers in self._openers.values():
+            del openers[: bisect_left(openers, edge)]
+        for session, facts in list(self._sessions.items()):
+            del facts.moments[: bisect_left(facts.moments, edge)]
+            facts.logs = {key: event for key, event in facts.logs.items() if event.at >= edge}
+            if not facts.moments:
+                del self._sessions[session]
+                self._measured.discard(session)
+
+    # What is asked.
+
+    def next_event(self, at: Instant, until: Instant, scope: str | None) -> Instant | None:
+        """The first instant in ``[at, until)`` that opens a window (of the model family ``scope``)."""
+        families: Iterable[str] = self._openers if scope is None else (scope,)
+        first: Instant | None = None
+        for name in families:
+            openers = self._openers.get(name, [])
+            index = bisect_left(openers, at)
+            if index < len(openers) and (first is None or openers[index] < first):
+                first = openers[index]
+        return first if first is not None and first < until else None
+
+    def totals(
+        self, since: Instant, until: Instant, *, scope: str | None = None, session: SessionId | None = None
+    ) -> Totals:
+        """Sums over ``[since, until)``, of one model family or of one session if asked so."""
+        totals = Totals()
+        if until <= since:
+            return totals
+        for owner, model, tokens, messages, estimated in self._cells_between(since, until):
+            if session is not None and owner != session:
+                continue
+            if scope is not None and family(model) != scope:
+                continue
+            totals.add(model, tokens, messages, estimated)
+        return totals
+
+    def latest(self, since: Instant, until: Instant) -> Instant | None:
+        """The last instant in ``[since, until)`` at which something was spent."""
+        last: Instant | None = None
+        for openers in self._openers.values():
+            index = bisect_left(openers, until)
+            if index and openers[index - 1] >= since and (last is None or openers[index - 1] > last):
+                last = openers[index - 1]
+        return last
+
+    def sessions(self) -> Iterable[tuple[SessionId, SessionFacts]]:
+        return self._sessions.items()
+
+    # How it is held.
+
+    def _stand(self, before: UsageEvent | None, row: UsageEvent) -> UsageEvent:
+        if before is None:
+            return row
+        rows = self._contested.get(row.message)
+        if rows is None:
+            if before.request == row.request:
+                return merge(before, row)
+            rows = self._contested[row.message] = {before.request: before}
+        known = rows.get(row.request)
+        rows[row.request] = row if known is None else merge(known, row)
+        return standing_call(rows.values())
+
+    def _quarter(self, at: Instant) -> _Quarter:
+        return self._quarters.setdefault(at // QUARTER, _Quarter())
+
+    def _enter(self, call: UsageEvent) -> None:
+        self._calls[call.message] = call
+        quarter = self._quarter(call.at)
+        quarter.calls[call.message] = call
+        cell = quarter.cells.setdefault((call.session, call.model), _Cell())
+        cell.tokens = cell.tokens.plus(call.tokens)
+        cell.messages += 1
+        if call.tokens != NO_TOKENS:
+            insort(self._openers.setdefault(family(call.model), []), call.at)
+        facts = self._sessions.setdefault(call.session, SessionFacts())
+        insort(facts.moments, call.at)
+        facts.placed_at = _earlier(facts.placed_at, call.at, call.cwd)
+
+    def _leave(self, call: UsageEvent) -> None:
+        quarter = self._quarter(call.at)
+        del quarter.calls[call.message]
+        cell = quarter.cells[call.session, call.model]
+        cell.tokens = cell.tokens.minus(call.tokens)
+        cell.messages -= 1
+        if not cell.messages:
+            del quarter.cells[call.session, call.model]
+        if call.tokens != NO_TOKENS:
+            _take_out(self._openers[family(call.model)], call.at)
+        facts = self._sessions[call.session]
+        _take_out(facts.moments, call.at)
+        if not facts.moments:
+            del self._sessions[call.session]
+
+    def _enter_estimate(self, event: LogEvent) -> None:
+        quarter = self._quarter(event.at)
+        quarter.estimates[event.key] = event
+        cell = quarter.cells.setdefault((event.session, ESTIMATED), _Cell())
+        cell.estimated += self._price(event.tool)
+        insort(self._openers.setdefault(ESTIMATED, []), event.at)
+
+    def _leave_estimate(self, event: LogEvent) -> None:
+        quarter = self._quarter(event.at)
+        del quarter.estimates[event.key]
+        quarter.cells.pop((event.session, ESTIMATED), None)
+        _take_out(self._openers[ESTIMATED], event.at)
+
+    def _cells_between(
+        self, since: Instant, until: Instant
+    ) -> Iterator[tuple[SessionId, str, Tokens, int, int]]:
+        for index in range(since // QUARTER, (until - 1) // QUARTER + 1):
+            quarter = self._quarters.get(index)
+            if quarter is None:
+                continue
+            if since <= index * QUARTER and (index + 1) * QUARTER <= until:
+                for (session, model), cell in quarter.cells.items():
+                    yield session, model, cell.tokens, cell.messages, cell.estimated
+                continue
+            for call in quarter.calls.values():
+                if since <= call.at < until:
+                    yield call.session, call.model, call.tokens, 1, 0
+            for event in quarter.estimates.values():
+                if since <= event.at < until:
+                    yield event.session, ESTIMATED, NO_TOKENS, 0, self._price(event.tool)
+
+
+def _take_out(instants: list[Instant], at: Instant) -> None:
+    del instants[bisect_left(instants, at)]

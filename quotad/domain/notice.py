@@ -1,0 +1,86 @@
+"""What is worth telling a person, as facts; the words are chosen where they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quotad.domain.instant import Instant, Millis
+from quotad.domain.level import Level
+from quotad.domain.usage import AccountId, SessionId
+
+
+class Basis(StrEnum):
+    """What a number stands on, best first."""
+
+    REPORTED = "reported"
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdNotice:
+    """A window's use crossed ``threshold`` per cent."""
+
+    account: AccountId
+    window: str
+    threshold: float
+    percent: float
+    level: Level
+    remaining: int | None
+    limit: int | None
+    resets_at: Instant
+    runs_out_at: Instant | None
+    basis: Basis
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class SessionNotice:
+    """A session's five hours end in ``left`` (one of the marks 60, 30 and 5 minutes was passed)."""
+
+    account: AccountId
+    session: SessionId
+    cwd: str
+    mark: Millis
+    left: Millis
+    ends_at: Instant
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ResetNotice:
+    """A window is over and the quota is back."""
+
+    account: AccountId
+    window: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemNotice:
+    """Something keeps quotad from doing its work as it should."""
+
+    code: str
+    message: str
+    at: Instant
+
+
+Notice = ThresholdNotice | SessionNotice | ResetNotice | ProblemNotice
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A remembered announcement, so that nothing is announced twice, across restarts too.
+
+    For a threshold: ``subject`` is the window's name, ``value`` the threshold, ``[opened, resets)`` the
+    window it was about. For a session: ``subject`` is the session's id, ``value`` the minutes left, and
+    its five hours. For a reset: ``value`` is 0.
+    """
+
+    account: AccountId
+    kind: str
+    subject: str
+    value: float
+    opened: Instant
+    resets: Instant

@@ -1,0 +1,272 @@
+"""Where we stand now: everything a person asks about, computed from the state and never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quotad.domain.instant import CLOCK_SLACK, MINUTE, Instant, Millis
+from quotad.domain.ledger import Totals
+from quotad.domain.level import ADVICE, Level, level_of
+from quotad.domain.notice import Basis
+from quotad.domain.policy import Policy, WindowSpec
+from quotad.domain.reading import Reading, best_reading
+from quotad.domain.session import SESSION_LENGTH
+from quotad.domain.state import REACH_SLACK, Account, State
+from quotad.domain.usage import NO_TOKENS, AccountId, SessionId, Tokens
+from quotad.domain.window import Window
+
+BURN_SPAN: Millis = 30 * MINUTE
+"""Burn is what was spent in this span before now, or since the window opened if that is shorter."""
+BURN_SPAN_LEAST: Millis = 10 * MINUTE
+"""One large call in a window's first minute says little about the pace."""
+
+LIMIT_BASIS_PLAN = "plan"
+LIMIT_BASIS_CONFIGURED = "configured"
+LIMIT_BASIS_UNKNOWN = "unknown"
+
+
+class SessionState(StrEnum):
+    """A session is complete when its log says so, expired when its five hours are over."""
+
+    ACTIVE = "active"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStanding:
+    """One session and its latest five hours; ``spent`` counts only those."""
+
+    account: AccountId
+    id: SessionId
+    state: SessionState
+    opened_at: Instant
+    ends_at: Instant
+    last_active_at: Instant
+    ended_at: Instant | None
+    cwd: str
+    agent: str
+    spent: int
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStanding:
+    """One quota window. While it is idle ``opened_at`` and ``resets_at`` are None and ``spent`` is 0."""
+
+    account: AccountId
+    name: str
+    opened_at: Instant | None
+    resets_at: Instant | None
+    limit: int | None
+    limit_basis: str
+    spent: int
+    tokens: Tokens
+    messages: int
+    estimated_tokens: int
+    percent: float | None
+    lower_bound: bool
+    remaining: int | None
+    level: Level | None
+    basis: Basis
+    as_of: Instant
+    burn_per_minute: float
+    runs_out_at: Instant | None
+    next_threshold: float | None
+    reported: Reading | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.opened_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All accounts' windows (the first is the first root's five_hour) and recent sessions."""
+
+    now: Instant
+    plan: str
+    caught_up: bool
+    windows: tuple[WindowStanding, ...]
+    sessions: tuple[SessionStanding, ...]
+    advice: tuple[str, ...]
+
+
+def standing(state: State, now: Instant) -> Standing:
+    """Everything a person asks about, as of ``now``."""
+    windows = tuple(
+        window_standing(account, spec, state.policy, now)
+        for account in state.accounts.values()
+        for spec in account.specs(state.policy)
+    )
+    sessions = tuple(
+        session for account in state.accounts.values() for session in _sessions(account, state.policy, now)
+    )
+    return Standing(now, state.policy.plan, state.caught_up, windows, sessions, _advice(windows, state))
+
+
+def current_window(account: Account, spec: WindowSpec, now: Instant) -> Window | None:
+    """The window that is running, if one is."""
+    return next((window for window in account.quota_windows(spec, now) if window.resets > now), None)
+
+
+def window_standing(account: Account, spec: WindowSpec, policy: Policy, now: Instant) -> WindowStanding:
+    """Where one kind of window of one account stands."""
+    window = current_window(account, spec, now)
+    if window is None:
+        return _idle(account, spec, policy, now)
+    until = min(window.resets, now + CLOCK_SLACK)
+    totals = account.ledger.totals(window.opened, until, scope=spec.scope)
+    spent = totals.spent(policy)
+    reported = best_reading(account.readings.get(spec.name, ()), window.opened, window.resets, now)
+    burn = _burn(account, spec, policy, window, now)
+    if reported is None:
+        percent, lower_bound = (None if spec.limit is None else 100 * spent / spec.limit), False
+    else:
+        since = account.ledger.totals(reported.received_at + 1, until, scope=spec.scope).spent(policy)
+        percent, lower_bound = _fused(reported.percent, spent - since, since)
+    remaining = _remaining(spec.limit, spent, percent if reported else None)
+    latest = account.ledger.latest(window.opened, until)
+    return WindowStanding(
+        account=account.id,
+        name=spec.name,
+        opened_at=window.opened,
+        resets_at=window.resets,
+        limit=spec.limit,
+        limit_basis=_limit_basis(spec, policy),
+        spent=spent,
+        tokens=totals.tokens,
+        messages=totals.messages,
+        estimated_tokens=totals.estimated,
+        percent=percent,
+        lower_bound=lower_bound,
+        remaining=remaining,
+        level=None if percent is None else level_of(percent),
+        basis=Basis.REPORTED if reported else _local_basis(totals),
+        as_of=max(latest or window.opened, reported.received_at if reported else 0),
+        burn_per_minute=burn,
+        runs_out_at=_runs_out_at(now, remaining, burn, window.resets),
+        next_threshold=next(
+            (one for one in policy.thresholds if percent is not None and one > percent), None
+        ),
+        reported=reported,
+    )
+
+
+def _idle(account: Account, spec: WindowSpec, policy: Policy, now: Instant) -> WindowStanding:
+    percent = None if spec.limit is None else 0.0
+    return WindowStanding(
+        account=account.id,
+        name=spec.name,
+        opened_at=None,
+        resets_at=None,
+        limit=spec.limit,
+        limit_basis=_limit_basis(spec, policy),
+        spent=0,
+        tokens=NO_TOKENS,
+        messages=0,
+        estimated_tokens=0,
+        percent=percent,
+        lower_bound=False,
+        remaining=spec.limit,
+        level=None if percent is None else level_of(percent),
+        basis=Basis.MEASURED,
+        as_of=now,
+        burn_per_minute=0.0,
+        runs_out_at=None,
+        next_threshold=policy.thresholds[0] if policy.thresholds and percent is not None else None,
+        reported=None,
+    )
+
+
+def _limit_basis(spec: WindowSpec, policy: Policy) -> str:
+    if spec.limit is None:
+        return LIMIT_BASIS_UNKNOWN
+    return LIMIT_BASIS_PLAN if spec == policy.plan_window else LIMIT_BASIS_CONFIGURED
+
+
+def _local_basis(totals: Totals) -> Basis:
+    return Basis.ESTIMATED if totals.estimated else Basis.MEASURED
+
+
+def _fused(reported: float, spent_before: int, spent_since: int) -> tuple[float, bool]:
+    """A reading plus what was spent here since, and whether that is only a lower bound.
+
+    What was spent since counts at the slope (spent per reported per cent) of this window, if it has one.
+    """
+    if not spent_since:
+        return reported, False
+    if not spent_before or not reported:
+        return reported, True
+    return reported + spent_since * reported / spent_before, False
+
+
+def _remaining(limit: int | None, spent: int, reported_percent: float | None) -> int | None:
+    if limit is None:
+        return None
+    if reported_percent is None:
+        return max(0, limit - spent)
+    return max(0, round(limit * (100 - reported_percent) / 100))
+
+
+def _burn(account: Account, spec: WindowSpec, policy: Policy, window: Window, now: Instant) -> float:
+    """Tokens a minute over the last half hour of this window."""
+    since = max(window.opened, now - BURN_SPAN)
+    spent = account.ledger.totals(since, now + CLOCK_SLACK, scope=spec.scope).spent(policy)
+    return spent / (max(now - since, BURN_SPAN_LEAST) / MINUTE)
+
+
+def _runs_out_at(now: Instant, remaining: int | None, burn: float, resets: Instant) -> Instant | None:
+    """When the quota is used up at this pace, if that is before it resets."""
+    if remaining is None or not burn:
+        return None
+    at = now + round(remaining / burn * MINUTE)
+    return at if at < resets else None
+
+
+def _sessions(account: Account, policy: Policy, now: Instant) -> Iterator[SessionStanding]:
+    """Sessions whose latest five hours are not long over, active and lately active ones first."""
+    found = []
+    for session, facts in account.ledger.sessions():
+        last = facts.last_moment(now + CLOCK_SLACK)
+        if last is None or last + SESSION_LENGTH + REACH_SLACK <= now:
+            continue
+        window = account.session_window(session, facts, now)
+        if window is not None and window.resets + REACH_SLACK > now:
+            totals = account.ledger.totals(window.opened, window.resets, session=session)
+            ended = facts.ended_at if facts.ended_at is not None and facts.ended_at >= last else None
+            found.append(
+                SessionStanding(
+                    account=account.id,
+                    id=session,
+                    state=_session_state(ended, window, now),
+                    opened_at=window.opened,
+                    ends_at=window.resets,
+                    last_active_at=last,
+                    ended_at=ended,
+                    cwd=facts.cwd,
+                    agent=facts.agent,
+                    spent=totals.spent(policy),
+                    basis=_local_basis(totals),
+                )
+            )
+    found.sort(key=lambda one: (one.state is not SessionState.ACTIVE, -one.last_active_at, one.id))
+    return iter(found)
+
+
+def _session_state(ended: Instant | None, window: Window, now: Instant) -> SessionState:
+    if ended is not None:
+        return SessionState.COMPLETE
+    return SessionState.ACTIVE if now < window.resets else SessionState.EXPIRED
+
+
+def _advice(windows: tuple[WindowStanding, ...], state: State) -> tuple[str, ...]:
+    """What to do next: the worst level's advice, and what makes the numbers provisional."""
+    levels = [window.level for window in windows if window.level is not None and window.is_open]
+    worst = max(levels, key=list(Level).index, default=Level.PLENTY)
+    lines = [ADVICE[worst]]
+    if not state.caught_up:
+        lines.append("History is still being read: numbers are provisional.")
+    return tuple(lines)

@@ -1,0 +1,110 @@
+"""What the domain holds between two inputs, and only what cannot be computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from quotad.domain.instant import CLOCK_SLACK, DAY, HOUR, Instant
+from quotad.domain.ledger import Ledger, SessionFacts
+from quotad.domain.notice import Mark
+from quotad.domain.policy import Policy, WindowSpec
+from quotad.domain.reading import Reading
+from quotad.domain.session import SESSION_LENGTH
+from quotad.domain.usage import AccountId, SessionId
+from quotad.domain.window import Window, chain, fixed_windows
+
+REACH_SLACK = HOUR
+"""How much longer than the longest window the ledger in memory reaches back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong, since when."""
+
+    code: str
+    message: str
+    since: Instant
+
+
+@dataclass(slots=True)
+class Account:
+    """One account: its events from ``horizon`` on, its readings, and where its chains resume.
+
+    ``windows`` and ``sessions`` hold the end of the last window (and five hours) that opened before the
+    horizon: the one thing that older events still decide.
+    """
+
+    id: AccountId
+    ledger: Ledger
+    horizon: Instant
+    readings: dict[str, set[Reading]] = field(default_factory=dict)
+    windows: dict[str, Instant] = field(default_factory=dict)
+    sessions: dict[SessionId, Instant] = field(default_factory=dict)
+    anchor_stale: bool = True
+    anchor_asked: bool = False
+
+    def specs(self, policy: Policy) -> tuple[WindowSpec, ...]:
+        """The configured windows, and those that only readings speak of: their limit is not known."""
+        known = {spec.name for spec in policy.windows}
+        reported = sorted(self.readings.keys() - known)
+        return policy.windows + tuple(WindowSpec(name, 7 * DAY, None) for name in reported)
+
+    def reach(self, policy: Policy) -> int:
+        return max(SESSION_LENGTH, *(spec.length for spec in self.specs(policy))) + REACH_SLACK
+
+    def fixed(self, spec: WindowSpec) -> tuple[Window, ...]:
+        return fixed_windows(self.readings.get(spec.name, ()), spec.length)
+
+    def quota_windows(self, spec: WindowSpec, now: Instant) -> Iterator[Window]:
+        """The chain of one kind of window as far as the events in memory reach."""
+        until = now + CLOCK_SLACK
+        return chain(
+            lambda at: self.ledger.next_event(at, until, spec.scope),
+            spec.length,
+            self.fixed(spec),
+            self.windows.get(spec.name, 0),
+        )
+
+    def trim(self, policy: Policy, horizon: Instant, now: Instant) -> None:
+        """Forget what lies before ``horizon``, after moving every anchor past what is forgotten."""
+        for spec in self.specs(policy):
+            for window in self.quota_windows(spec, now):
+                if window.opened < horizon:
+                    self.windows[spec.name] = window.resets
+        for session, facts in self.ledger.sessions():
+            for window in self._session_windows(session, facts, now):
+                if window.opened < horizon:
+                    self.sessions[session] = window.resets
+        self.horizon = horizon
+        self.ledger.trim(horizon)
+        self.sessions = {one: end for one, end in self.sessions.items() if self.ledger.knows(one)}
+        kept = {
+            name: {one for one in told if one.resets_at >= horizon} for name, told in self.readings.items()
+        }
+        self.readings = {name: told for name, told in kept.items() if told}
+
+    def session_window(self, session: SessionId, facts: SessionFacts, now: Instant) -> Window | None:
+        """The latest of the five-hour spans that one session's events open."""
+        return next(reversed(list(self._session_windows(session, facts, now))), None)
+
+    def _session_windows(self, session: SessionId, facts: SessionFacts, now: Instant) -> Iterator[Window]:
+        until = now + CLOCK_SLACK
+        return chain(
+            lambda at: facts.next_moment(at, until), SESSION_LENGTH, (), self.sessions.get(session, 0)
+        )
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that is known, with one owner. ``version`` rises whenever an answer may differ."""
+
+    policy: Policy
+    accounts: dict[AccountId, Account] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
+    problems: dict[str, Problem] = field(default_factory=dict)
+    announced_problems: set[str] = field(default_factory=set)
+    caught_up: bool = False
+    quiet: bool = False
+    version: int = 0
+    wake_at: Instant | None = None

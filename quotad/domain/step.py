@@ -1,0 +1,201 @@
+"""The one door: an input comes in, the state moves, and what is to be done about it comes out."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from quotad.domain.alert import announcements, next_announcement
+from quotad.domain.effects import Anchor, Announce, ChainSpec, Changed, Effect, Recall, WakeAt
+from quotad.domain.inputs import (
+    Anchored,
+    CaughtUp,
+    Input,
+    PolicyChanged,
+    ProblemCleared,
+    ProblemRaised,
+    QuietChanged,
+    Recalled,
+    Remembered,
+    Seen,
+    Woke,
+)
+from quotad.domain.instant import CLOCK_SLACK, DAY, HOUR, Instant, Millis
+from quotad.domain.ledger import Ledger
+from quotad.domain.notice import ProblemNotice
+from quotad.domain.policy import Policy
+from quotad.domain.standing import standing
+from quotad.domain.state import Account, Problem, State
+
+TRIM_EVERY: Millis = HOUR
+"""The ledger in memory is cut back to its reach when it is this much longer."""
+MARKS_KEPT: Millis = 60 * DAY
+"""Marks of windows that ended longer ago can no longer matter."""
+
+
+def step(state: State, incoming: Input, now: Instant) -> list[Effect]:
+    """Take one input in; the effects are to be carried out in order."""
+    effects: list[Effect] = []
+    changed = _take(state, incoming, now, effects)
+    for account in state.accounts.values():
+        effects += _upkeep(account, state.policy, now)
+    if not changed:
+        return effects
+    state.version += 1
+    effects.append(Changed())
+    stands = standing(state, now)
+    for announce in announcements(state, stands, now):
+        _remember(state, announce)
+        effects.append(announce)
+    effects += _wake(state, now, next_announcement(stands, now))
+    return effects
+
+
+def _take(  # noqa: C901, PLR0911 - one arm for each input
+    state: State, incoming: Input, now: Instant, effects: list[Effect]
+) -> bool:
+    """Move the state; whether an answer may be another one now."""
+    match incoming:
+        case Seen():
+            return _see(state, incoming)
+        case Recalled():
+            return _recall(state, incoming)
+        case Anchored():
+            return _anchor(state, incoming)
+        case Remembered(marks):
+            state.marks += [mark for mark in marks if mark.resets > now - MARKS_KEPT]
+            return False
+        case CaughtUp():
+            state.caught_up = True
+        case Woke():
+            state.wake_at = None
+        case PolicyChanged():
+            _adopt(state, incoming, now, effects)
+        case QuietChanged(quiet):
+            state.quiet = quiet
+        case ProblemRaised(code, message):
+            return _raise(state, code, message, now)
+        case ProblemCleared(code):
+            state.announced_problems.discard(code)
+            return state.problems.pop(code, None) is not None
+        case _:
+            assert_never(incoming)
+    return True
+
+
+def _see(state: State, seen: Seen) -> bool:
+    account = state.accounts.get(seen.account)
+    if account is None:
+        return False
+    changed = False
+    ledger = account.ledger
+    for event in seen.usage:
+        if event.at < account.horizon:
+            account.anchor_stale = True
+            if ledger.knows(event.session):
+                ledger.measure(event.session)
+        else:
+            changed |= ledger.take_usage(event)
+    for log in seen.logs:
+        if log.at < account.horizon:
+            account.anchor_stale = True
+        else:
+            changed |= ledger.take_log(log)
+    for reading in seen.readings:
+        if reading.resets_at < account.horizon:
+            account.anchor_stale = True
+        else:
+            readings = account.readings.setdefault(reading.window, set())
+            changed |= reading not in readings
+            readings.add(reading)
+    return changed
+
+
+def _recall(state: State, recalled: Recalled) -> bool:
+    account = state.accounts.get(recalled.account)
+    if account is None:
+        return False
+    account.horizon = min(account.horizon, recalled.since)
+    for session in recalled.measured:
+        account.ledger.measure(session)
+    return _see(state, Seen(recalled.account, recalled.usage, recalled.logs, recalled.readings))
+
+
+def _anchor(state: State, anchored: Anchored) -> bool:
+    account = state.accounts.get(anchored.account)
+    if account is None:
+        return False
+    account.anchor_asked = False
+    if account.windows == anchored.windows and account.sessions == anchored.sessions:
+        return False
+    account.windows = dict(anchored.windows)
+    account.sessions = dict(anchored.sessions)
+    return True
+
+
+def _adopt(state: State, change: PolicyChanged, now: Instant, effects: list[Effect]) -> None:
+    """A new policy: prices may differ, so what is in memory is read back anew."""
+    state.policy = change.policy
+    known = state.accounts
+    state.accounts = {}
+    for identity in change.accounts:
+        account = Account(identity, Ledger(change.policy.estimate), horizon=now)
+        if identity in known:
+            account.readings = known[identity].readings
+        state.accounts[identity] = account
+        account.horizon = now - account.reach(change.policy)
+        effects.append(Recall(identity, account.horizon))
+
+
+def _raise(state: State, code: str, message: str, now: Instant) -> bool:
+    known = state.problems.get(code)
+    if known is not None and known.message == message:
+        return False
+    state.problems[code] = Problem(code, message, known.since if known else now)
+    return True
+
+
+def _upkeep(account: Account, policy: Policy, now: Instant) -> list[Effect]:
+    """Keep the ledger in memory at its reach, and its anchors true."""
+    effects: list[Effect] = []
+    horizon = now - account.reach(policy)
+    if horizon < account.horizon - TRIM_EVERY:
+        account.horizon = horizon
+        account.anchor_stale = True
+        effects.append(Recall(account.id, horizon))
+    elif horizon > account.horizon + TRIM_EVERY:
+        account.trim(policy, horizon, now)
+    if account.anchor_stale and not account.anchor_asked:
+        account.anchor_stale = False
+        account.anchor_asked = True
+        effects.append(
+            Anchor(
+                account.id,
+                account.horizon,
+                tuple(
+                    ChainSpec(spec.name, spec.length, spec.scope, account.fixed(spec))
+                    for spec in account.specs(policy)
+                ),
+                tuple(session for session, _ in account.ledger.sessions()),
+            )
+        )
+    return effects
+
+
+def _remember(state: State, announce: Announce) -> None:
+    state.marks += announce.marks
+    if isinstance(announce.notice, ProblemNotice):
+        state.announced_problems.add(announce.notice.code)
+
+
+def _wake(state: State, now: Instant, due: Instant | None) -> list[Effect]:
+    """Ask to be woken when time alone changes an answer: a due notice, or a future event's time."""
+    waiting = [due] if due is not None else []
+    for account in state.accounts.values():
+        future = account.ledger.next_event(now + CLOCK_SLACK, now + DAY, None)
+        if future is not None:
+            waiting.append(future - CLOCK_SLACK + 1)
+    at = min(waiting, default=None)
+    if at is None or at == state.wake_at:
+        return []
+    state.wake_at = at
+    return [WakeAt(at)]

@@ -1,0 +1,121 @@
+"""From the state to the words of the wire: the only place that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from quotad import wire
+from quotad.domain.instant import Instant
+from quotad.domain.reading import Reading
+from quotad.domain.standing import SessionStanding, Standing, WindowStanding
+from quotad.domain.state import Problem
+from quotad.domain.usage import Tokens
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonFacts:
+    """What the daemon knows of itself."""
+
+    version: str
+    pid: int
+    started_at: Instant
+    malformed_lines: int
+    progress: wire.ProgressReply | None
+    notifier: wire.NotifierReply
+
+
+def status(standing: Standing, daemon: DaemonFacts, problems: Iterable[Problem]) -> wire.StatusReply:
+    """The reply to ``status``, as CONTRACT words it."""
+    return {
+        "schema": SCHEMA,
+        "now": wire.iso(standing.now),
+        "daemon": {
+            "version": daemon.version,
+            "pid": daemon.pid,
+            "started_at": wire.iso(daemon.started_at),
+            "caught_up": standing.caught_up,
+            "malformed_lines": daemon.malformed_lines,
+            "progress": daemon.progress,
+            "notifier": daemon.notifier,
+            "problems": [
+                {"code": problem.code, "message": problem.message, "since": wire.iso(problem.since)}
+                for problem in problems
+            ],
+        },
+        "plan": standing.plan,
+        "windows": [_window(window, standing.now) for window in standing.windows],
+        "sessions": [_session(session) for session in standing.sessions],
+        "queue": {"ready": 0, "blocked": 0, "scheduled": [], "in_progress": [], "complete": 0},
+        "advice": list(standing.advice),
+    }
+
+
+def tokens(counts: Tokens) -> wire.TokensReply:
+    return {
+        "input": counts.input,
+        "output": counts.output,
+        "cache_write": counts.cache_write,
+        "cache_read": counts.cache_read,
+    }
+
+
+def _window(window: WindowStanding, now: Instant) -> wire.WindowReply:
+    state: Literal["open", "idle"] = "open" if window.is_open else "idle"
+    return {
+        "name": window.name,
+        "account": window.account,
+        "state": state,
+        "opened_at": _iso(window.opened_at),
+        "resets_at": _iso(window.resets_at),
+        "limit": window.limit,
+        "limit_basis": window.limit_basis,
+        "spent": window.spent,
+        "remaining": window.remaining,
+        "available": window.remaining,
+        "percent": None if window.percent is None else round(window.percent, 1),
+        "level": window.level,
+        "basis": window.basis,
+        "as_of": wire.iso(window.as_of),
+        "tokens": tokens(window.tokens),
+        "messages": window.messages,
+        "estimated_tokens": window.estimated_tokens,
+        "lower_bound": window.lower_bound,
+        "burn_per_minute": round(window.burn_per_minute, 1),
+        "runs_out_at": _iso(window.runs_out_at),
+        "next_threshold": window.next_threshold,
+        "reported": None if window.reported is None else _reported(window.reported, now),
+    }
+
+
+def _reported(reading: Reading, now: Instant) -> wire.ReportedReply:
+    return {
+        "percent": reading.percent,
+        "resets_at": wire.iso(reading.resets_at),
+        "received_at": wire.iso(reading.received_at),
+        "age_seconds": max(0, now - reading.received_at) / 1000,
+        "source": reading.source,
+    }
+
+
+def _session(session: SessionStanding) -> wire.SessionReply:
+    return {
+        "id": session.id,
+        "account": session.account,
+        "state": session.state.value,
+        "started_at": wire.iso(session.opened_at),
+        "ends_at": wire.iso(session.ends_at),
+        "ended_at": _iso(session.ended_at),
+        "last_active_at": wire.iso(session.last_active_at),
+        "cwd": session.cwd,
+        "agent": session.agent or None,
+        "spent": session.spent,
+        "basis": session.basis,
+    }
+
+
+def _iso(instant: Instant | None) -> str | None:
+    return None if instant is None else wire.iso(instant)
