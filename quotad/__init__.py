@@ -1,1 +1,1 @@
-"""The daemon: it knows how much of your Claude Code quota is left, when it comes back, and what to do meanwhile."""
+"""The daemon: it knows how much of your quota is left, when it comes back, and what to do meanwhile."""

@@ -6,6 +6,7 @@ serves the demo, which shows seven hours in twenty seconds.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Protocol
 
@@ -26,6 +27,12 @@ class Clock(Protocol):
     def seconds_until(self, at: Instant) -> float:
         """How many seconds to sleep for ``now`` to become ``at``; never negative."""
 
+    async def sleep(self, seconds: float) -> None:
+        """Let real seconds pass."""
+
+    def file_time_ns(self) -> int:
+        """The time that file systems stamp with."""
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -38,6 +45,12 @@ class SystemClock:
 
     def seconds_until(self, at: Instant) -> float:
         return max(0, at - self.now()) / 1000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def file_time_ns(self) -> int:
+        return time.time_ns()
 
 
 class ScaledClock:
@@ -59,3 +72,9 @@ class ScaledClock:
 
     def seconds_until(self, at: Instant) -> float:
         return max(0, at - self.now()) / 1000 / self._rate
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def file_time_ns(self) -> int:
+        return time.time_ns()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from quotad.domain.instant import Instant
 from quotad.domain.notice import Mark, Notice
+from quotad.domain.policy import WindowSpec
 from quotad.domain.usage import AccountId, SessionId
-from quotad.domain.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,12 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
-class ChainSpec:
-    """One chain of windows to be followed through history: its length, scope and fixed windows."""
-
-    name: str
-    length: int
-    scope: str | None
-    fixed: tuple[Window, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Anchor:
     """Find where the chains resume: follow them through the ledger on disk up to ``before``."""
 
     account: AccountId
     before: Instant
-    windows: tuple[ChainSpec, ...]
+    windows: tuple[WindowSpec, ...]
     sessions: tuple[SessionId, ...]
 
 

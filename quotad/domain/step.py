@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from quotad.domain.alert import announcements, next_announcement
-from quotad.domain.effects import Anchor, Announce, ChainSpec, Changed, Effect, Recall, WakeAt
+from quotad.domain.effects import Anchor, Announce, Changed, Effect, Recall, WakeAt
 from quotad.domain.inputs import (
     Anchored,
     CaughtUp,
@@ -136,6 +136,8 @@ def _adopt(state: State, change: PolicyChanged, now: Instant, effects: list[Effe
     """A new policy: prices may differ, so what is in memory is read back anew."""
     state.policy = change.policy
     known = state.accounts
+    if set(change.accounts) != known.keys():
+        state.caught_up = False
     state.accounts = {}
     for identity in change.accounts:
         account = Account(identity, Ledger(change.policy.estimate), horizon=now)
@@ -171,10 +173,7 @@ def _upkeep(account: Account, policy: Policy, now: Instant) -> list[Effect]:
             Anchor(
                 account.id,
                 account.horizon,
-                tuple(
-                    ChainSpec(spec.name, spec.length, spec.scope, account.fixed(spec))
-                    for spec in account.specs(policy)
-                ),
+                account.specs(policy),
                 tuple(session for session, _ in account.ledger.sessions()),
             )
         )

@@ -1,0 +1,1 @@
+"""The client: it asks the daemon, and shows what it says."""

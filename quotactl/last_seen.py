@@ -1,0 +1,91 @@
+"""What the last daemon left for others to read, shown with its age while no daemon answers.
+
+The file is ``quota-tracker.json`` of the contract. Anyone can edit it, so nothing in it is relied on: what
+does not fit is not shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from quotactl import text, words
+from quotactl.text import EMPTY, Line, Span, View
+from quotad import wire
+
+FILE_BYTES_MAX = 4 * 1024 * 1024
+
+
+class LastSeen(NamedTuple):
+    """The current window as it stood at ``at``; ``resets_at`` is None when none was running."""
+
+    at: int
+    plan: str
+    limit: int
+    spent: int
+    remaining: int
+    resets_at: int | None
+
+
+def last_seen_text(path: Path, now: int, view: View) -> str:
+    """The last snapshot as text, empty when there is none that can be read."""
+    seen = _read(path)
+    return "" if seen is None else text.paint(_lines(seen, now, view), view)
+
+
+def _read(path: Path) -> LastSeen | None:
+    try:
+        found = path.stat()
+        if found.st_size > FILE_BYTES_MAX:
+            return None
+        content: object = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return _seen(found.st_mtime_ns // 1_000_000, content)
+
+
+def _seen(at: int, content: object) -> LastSeen | None:
+    match content:
+        case {
+            "plan": str(plan),
+            "limit": int(limit),
+            "currentWindow": {"tokensUsed": int(spent), "remaining": int(remaining)},
+        }:
+            window = cast("Mapping[str, Mapping[str, object]]", content)["currentWindow"]
+            return LastSeen(at, plan, limit, spent, remaining, _instant(window.get("resetTime")))
+        case _:
+            return None
+
+
+def _instant(value: object) -> int | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return wire.instant(value)
+    except ValueError:
+        return None
+
+
+def _lines(seen: LastSeen, now: int, view: View) -> Iterator[Line]:
+    yield (Span("Last known", "bold"), Span(f", {words.ago(now - seen.at)}", "fair"))
+    yield EMPTY
+    used = seen.spent / seen.limit if seen.limit > 0 else 0.0
+    label = Span("5 hours  ", "bold")
+    tail = Span("  " + text.pad_left(words.percent(100 * used), len("100 %")))
+    room = view.width - text.length((label, tail))
+    yield (label, *text.bar(used, room, "", view), tail)
+    left = (Span(f"{words.tokens(seen.remaining)} left", "bold"), Span(f" of {words.tokens(seen.limit)}"))
+    yield from text.flow(
+        [left, (Span(f"{words.tokens(seen.spent)} spent"),), _reset(seen, now, view)], view, 2
+    )
+
+
+def _reset(seen: LastSeen, now: int, view: View) -> Line:
+    if seen.resets_at is None:
+        return (Span("no window was running"),)
+    when = words.clock(seen.resets_at, now, view)
+    if seen.resets_at <= now:
+        return (Span(f"that window reset at {when}; since then nothing is known"),)
+    return (Span(f"resets {when}, in{text.HARD}{words.duration(seen.resets_at - now)}"),)

@@ -1,0 +1,209 @@
+"""What each request does: the methods of the wire over the parts of the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from quotad import wire
+from quotad.clock import Clock
+from quotad.domain.instant import Instant
+from quotad.engine import Engine
+from quotad.intake.intake import Intake
+from quotad.ipc import replies
+from quotad.ipc.requests import Method, Methods
+from quotad.past import history
+from quotad.sinks.notifier import Notifier
+from quotad.store.thread import LedgerThread
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answers: made anew at each start."""
+
+    version: str
+    pid: int
+    instance: str
+    started_at: Instant
+
+
+@dataclass(slots=True)
+class Answers:
+    """The parts that answers are made of; ``intake`` and ``notifier`` are replaced by a reload."""
+
+    identity: Identity
+    paths: wire.Paths
+    engine: Engine
+    intake: Intake
+    ledger: LedgerThread
+    notifier: Notifier
+    clock: Clock
+    take_settings: Callable[[], str | None]
+    """Reads the settings again; what is wrong with them, if they are refused."""
+    stop: Callable[[], None]
+
+    def methods(self) -> Methods:
+        """Every method of the wire but ``subscribe``, which the server itself carries out."""
+        return {
+            "hello": Method(wire.NoParams, self._hello),
+            "status": Method(wire.NoParams, self._status),
+            "sync": Method(wire.SyncParams, self._sync),
+            "history": Method(wire.HistoryParams, self._history),
+            "doctor": Method(wire.NoParams, self._doctor),
+            "notify.test": Method(wire.NoParams, self._notify_test),
+            "reload": Method(wire.NoParams, self._reload),
+            "shutdown": Method(wire.NoParams, self._shutdown),
+        }
+
+    def status(self) -> wire.StatusReply:
+        """Where we stand, as far as the engine knows."""
+        state = self.engine.state
+        return replies.status(self.engine.standing(), self._facts(), state.problems.values())
+
+    def _facts(self) -> replies.DaemonFacts:
+        progress = self.intake.progress
+        return replies.DaemonFacts(
+            version=self.identity.version,
+            pid=self.identity.pid,
+            started_at=self.identity.started_at,
+            malformed_lines=sum(files.malformed for files in self.intake.accounts),
+            progress=None
+            if self.engine.state.caught_up
+            else {
+                "files": progress.files,
+                "files_done": progress.files_done,
+                "bytes": progress.bytes,
+                "bytes_done": progress.bytes_done,
+            },
+            notifier=self.notifier.state(),
+        )
+
+    async def _hello(self, _: wire.NoParams) -> wire.Hello:
+        return {
+            "protocol": wire.PROTOCOL,
+            "version": self.identity.version,
+            "pid": self.identity.pid,
+            "instance": self.identity.instance,
+        }
+
+    async def _status(self, _: wire.NoParams) -> wire.StatusReply:
+        await self.intake.refresh()
+        return self.status()
+
+    async def _sync(self, params: wire.SyncParams) -> wire.SyncReply:
+        began = self.clock.monotonic()
+        try:
+            async with asyncio.timeout(params.timeout):
+                self.take_settings()
+                await self.intake.sync()
+        except TimeoutError:
+            message = f"not everything was taken in within {params.timeout:g} seconds; it goes on"
+            raise wire.Refusal(wire.REFUSED, message, "timed-out") from None
+        return {
+            "caught_up": self.engine.state.caught_up,
+            "seconds": (self.clock.monotonic() - began) / 1000,
+        }
+
+    async def _history(self, params: wire.HistoryParams) -> list[wire.HistoryRow]:
+        await self.intake.refresh()
+        policy = self.engine.state.policy
+        accounts = [(one.id, one.specs(policy)) for one in self.engine.state.accounts.values()]
+        zone, now = (UTC if params.utc else None), self.clock.now()
+        try:
+            return await self.ledger.run(lambda ledger: history(ledger, accounts, params, policy, zone, now))
+        except sqlite3.Error as fault:
+            message = f"the ledger cannot be read: {fault}"
+            raise wire.Refusal(wire.REFUSED, message, "ledger-unavailable") from fault
+
+    async def _doctor(self, _: wire.NoParams) -> wire.DoctorReply:
+        await self.intake.refresh()
+        checks = [
+            *self._problems(),
+            self._transcripts(),
+            self._lines(),
+            self._reading(),
+            await self._ledger_check(),
+            await self._notices(),
+        ]
+        return {"ok": all(check["ok"] for check in checks), "checks": checks}
+
+    def _problems(self) -> list[wire.CheckReply]:
+        return [
+            _check(problem.code, problem.message, remedy="see the message; it is tried again by itself")
+            for problem in self.engine.state.problems.values()
+            if problem.code != "notifier-unavailable"
+        ]
+
+    def _transcripts(self) -> wire.CheckReply:
+        known = sum(files.known for files in self.intake.accounts)
+        if known:
+            return _check("transcripts", f"{known} files are followed")
+        return _check(
+            "transcripts",
+            f"there are none under {self.paths.root / 'projects'}",
+            remedy="use Claude Code once, or set CLAUDE_CONFIG_DIR or `roots` to where it keeps its files",
+        )
+
+    def _lines(self) -> wire.CheckReply:
+        malformed = sum(files.malformed for files in self.intake.accounts)
+        foreign = sum(files.foreign for files in self.intake.accounts)
+        others = f"; {foreign} lines of other programs in session logs were skipped" if foreign else ""
+        if not malformed:
+            return _check("lines", f"all could be read{others}")
+        worst = max(
+            (files.worst for files in self.intake.accounts if files.worst is not None),
+            key=lambda cursor: cursor.malformed,
+        )
+        return _check(
+            "lines",
+            f"{malformed} lines could not be read and were skipped, "
+            f"{worst.malformed} of them in {worst.path}{others}",
+        )
+
+    def _reading(self) -> wire.CheckReply:
+        if self.engine.state.caught_up:
+            return _check("history", "everything has been read")
+        progress = self.intake.progress
+        return _check("history", f"{progress.files_done} of {progress.files} files have been read")
+
+    async def _ledger_check(self) -> wire.CheckReply:
+        path = self.paths.state / "ledger.db"
+        size = await asyncio.to_thread(_size, path)
+        return _check("ledger", f"{path} holds {size / 1e6:.1f} MB")
+
+    async def _notices(self) -> wire.CheckReply:
+        channels = await self.notifier.probe()
+        told = "; ".join(f"{one['channel']}: {one['detail'] or 'works'}" for one in channels)
+        if len(channels) == 1 or any(one["delivered"] for one in channels if one["channel"] != "log"):
+            return _check("notices", told)
+        return _check(
+            "notices",
+            f"they reach only the log ({told})",
+            remedy="set `command = [...]` under [notify] to a program that reaches you; see the README",
+        )
+
+    async def _notify_test(self, _: wire.NoParams) -> wire.NotifyTestReply:
+        return {"channels": await self.notifier.test()}
+
+    async def _reload(self, _: wire.NoParams) -> wire.Done:
+        fault = self.take_settings()
+        if fault is not None:
+            raise wire.Refusal(wire.REFUSED, fault, "settings-invalid")
+        return {"ok": True}
+
+    async def _shutdown(self, _: wire.NoParams) -> wire.Done:
+        self.stop()
+        return {"ok": True}
+
+
+def _check(name: str, message: str, *, remedy: str = "") -> wire.CheckReply:
+    """A check fails if it has a remedy."""
+    return {"name": name, "ok": not remedy, "message": message, "remedy": remedy}
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

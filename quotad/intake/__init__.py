@@ -1,0 +1,1 @@
+"""The way of a line from a file into the engine and into the ledger on disk."""

@@ -1,0 +1,118 @@
+"""One account's files: what is there, how far each has been taken in, and what decodes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from quotad.domain.cursor import Cursor
+from quotad.domain.usage import AccountId
+from quotad.sources import transcript
+from quotad.sources.scan import Unreadable
+from quotad.sources.session_log import SessionLogDecoder
+from quotad.sources.tail import Decode
+from quotad.sources.tree import Seen, Tree
+
+
+class Places(NamedTuple):
+    """Where one account's files are: ``transcripts`` are directories, ``session_logs`` files."""
+
+    account: AccountId
+    transcripts: tuple[Path, ...]
+    session_logs: tuple[Path, ...]
+
+
+class AccountFiles:
+    """The files of one account, with a cursor for each that has been taken in."""
+
+    def __init__(self, places: Places, cursors: Mapping[str, Cursor]) -> None:
+        """``cursors``: what the ledger on disk knows."""
+        self.account = places.account
+        self.watched = (*places.transcripts, *{path.parent for path in places.session_logs})
+        self._places = places
+        self._cursors: dict[str, Cursor] = {}
+        self._logs = {str(path): SessionLogDecoder() for path in places.session_logs}
+        self._unreadable: dict[str, str] = {}
+        self._failed: dict[str, str] = {}
+        self.resume(cursors)
+
+    def resume(self, cursors: Mapping[str, Cursor]) -> None:
+        """Go on from these cursors and no others."""
+        self._cursors.clear()
+        self.tree = Tree(self._places.transcripts, self._places.session_logs)
+        for path, cursor in cursors.items():
+            # Equal lines of a session log are told apart by their number in the file, so it is read from
+            # its start by each daemon; it is small, and what is known adds nothing.
+            if path not in self._logs:
+                self.taken(cursor)
+
+    @property
+    def malformed(self) -> int:
+        """Malformed lines in all files that are known."""
+        return sum(cursor.malformed for cursor in self._cursors.values())
+
+    @property
+    def lines(self) -> int:
+        """Lines in all files that are known."""
+        return sum(cursor.lines for cursor in self._cursors.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all files that have been taken in."""
+        return sum(cursor.offset for cursor in self._cursors.values())
+
+    @property
+    def worst(self) -> Cursor | None:
+        """The file with the most malformed lines, if any has one."""
+        worst = max(self._cursors.values(), key=lambda cursor: cursor.malformed, default=None)
+        return worst if worst is not None and worst.malformed else None
+
+    @property
+    def foreign(self) -> int:
+        """Lines of session logs that other programs wrote."""
+        return sum(log.foreign for log in self._logs.values())
+
+    @property
+    def known(self) -> int:
+        """How many files have been taken in."""
+        return len(self._cursors)
+
+    @property
+    def unreadable(self) -> list[Unreadable]:
+        """Files and directories that could not be read when last tried."""
+        return [Unreadable(path, reason) for path, reason in (self._unreadable | self._failed).items()]
+
+    def cursor(self, path: str) -> Cursor | None:
+        return self._cursors.get(path)
+
+    def taken(self, cursor: Cursor) -> None:
+        """A file has been taken in as far as the cursor says."""
+        self._cursors[cursor.path] = cursor
+        self._failed.pop(cursor.path, None)
+        self.tree.taken(cursor)
+
+    def failed(self, path: str, reason: str) -> None:
+        """A file could not be read; it is tried again at each look."""
+        self._failed[path] = reason
+
+    def looked(self, seen: Seen, *, everywhere: bool) -> Sequence[str]:
+        """Note what a look brought; the paths of files that have vanished."""
+        if everywhere:
+            self._unreadable = {one.path: one.reason for one in seen.unreadable}
+        for path in seen.vanished:
+            self._failed.pop(path, None)
+        return [path for path in seen.vanished if self._cursors.pop(path, None) is not None]
+
+    def decoder(self, path: str) -> Decode:
+        """What decodes the file where it was left."""
+        log = self._logs.get(path)
+        return transcript.decode if log is None else log.decode
+
+    def decoder_anew(self, path: str) -> Callable[[], Decode] | None:
+        """What makes a decoder for a file that is read from its start, where that matters."""
+        return None if path not in self._logs else lambda: self._new_log(path)
+
+    def _new_log(self, path: str) -> Decode:
+        self._logs[path] = SessionLogDecoder()
+        return self._logs[path].decode

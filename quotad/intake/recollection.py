@@ -1,0 +1,67 @@
+"""Answers to what the domain asks of the ledger on disk: what it knows, and where its chains resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quotad.domain.effects import Anchor, Recall
+from quotad.domain.inputs import Anchored, Recalled
+from quotad.domain.instant import Instant
+from quotad.domain.policy import WindowSpec
+from quotad.domain.session import SESSION_LENGTH
+from quotad.domain.usage import AccountId, SessionId
+from quotad.domain.window import Window, chain, fixed_windows
+from quotad.store.ledger_file import LedgerFile
+
+
+def recalled(ledger: LedgerFile, ask: Recall) -> Recalled:
+    """Everything from ``ask.since`` on."""
+    found = ledger.recall(ask.account, ask.since)
+    return Recalled(
+        ask.account,
+        ask.since,
+        tuple(found.usage),
+        tuple(found.logs),
+        tuple(found.readings),
+        frozenset(found.measured),
+    )
+
+
+def anchored(ledger: LedgerFile, ask: Anchor) -> Anchored:
+    """The end of the last window of each kind, and of each session's last five hours, before the horizon.
+
+    What has no such window is left out: its chain begins with the first event in memory.
+    """
+    windows: dict[str, Instant] = {}
+    for spec in ask.windows:
+        start = ledger.quiet_before(ask.account, ask.before, spec.length, spec.scope)
+        end = _last_end(quota_windows(ledger, ask.account, spec, start, ask.before), ask.before)
+        if end is not None:
+            windows[spec.name] = end
+    sessions: dict[SessionId, Instant] = {}
+    for session in ask.sessions:
+        end = _last_end(_session_windows(ledger, session, ask.before), ask.before)
+        if end is not None:
+            sessions[session] = end
+    return Anchored(ask.account, windows, sessions)
+
+
+def quota_windows(
+    ledger: LedgerFile, account: AccountId, spec: WindowSpec, start: Instant, until: Instant
+) -> Iterator[Window]:
+    """The chain of one kind of window through history, as far as events before ``until`` open any."""
+    fixed = fixed_windows(ledger.readings(account, spec.name), spec.length)
+    return chain(lambda at: ledger.next_call(account, at, until, spec.scope), spec.length, fixed, start)
+
+
+def _session_windows(ledger: LedgerFile, session: SessionId, until: Instant) -> Iterator[Window]:
+    return chain(lambda at: ledger.next_session_event(session, at, until), SESSION_LENGTH, (), 0)
+
+
+def _last_end(windows: Iterator[Window], before: Instant) -> Instant | None:
+    end = None
+    for window in windows:
+        if window.opened >= before:
+            break
+        end = window.resets
+    return end

@@ -1,0 +1,226 @@
+"""One line in, one line out: what JSON-RPC 2.0 asks of a server, apart from any socket.
+
+The envelope is decoded with msgspec, the parameters are validated by pydantic against the dataclasses of
+``wire``, strictly: no text for numbers, no numbers for truth, no unknown names. pydantic is imported when the
+first request with parameters comes, or by ``Method.warm``: it costs 0.15 s, which a daemon that starts must
+not pay before it answers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, NewType, TypeAlias, TypeVar
+
+import msgspec
+
+from quotad import wire
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
+Encoded = NewType("Encoded", bytes)
+"""A result as JSON in UTF-8 on one line, made once and sent to many."""
+
+Answer: TypeAlias = wire.Result | Encoded
+
+Call: TypeAlias = Callable[[bytes], Awaitable[Answer]]
+"""Carries out a request with these parameters, undecoded."""
+
+P = TypeVar("P")
+
+ID_CHARACTERS_MAX = 256
+MESSAGE_CHARACTERS_MAX = 1000
+NAMED_FAULTS_MAX = 3
+"""So many wrong parameters are named in one error."""
+NAME_CHARACTERS_MAX = 64
+
+_NOT_JSON = "a request must be one JSON object in UTF-8 on one line"
+
+_log = logging.getLogger(__name__)
+
+
+class Method:
+    """What carries out the requests of one name."""
+
+    def __init__(self, params: type[P], answer: Callable[[P], Awaitable[Answer]]) -> None:
+        """``answer`` gets validated parameters; it may raise ``wire.Refusal``."""
+        self.params: type[object] = params
+        validation = _Validation(params)
+
+        async def call(raw: bytes) -> Answer:
+            return await answer(validation.validated(raw))
+
+        self.call: Call = call
+        self.warm = validation.warm
+
+
+class _Validation(Generic[P]):
+    """JSON in, parameters out."""
+
+    def __init__(self, params: type[P]) -> None:
+        self._params = params
+        self._adapter: TypeAdapter[P] | None = None
+        assert is_dataclass(params), "a method's parameters are a dataclass of the wire"
+        self._nothing_required = all(
+            known.default is not MISSING or known.default_factory is not MISSING for known in fields(params)
+        )
+
+    def warm(self) -> TypeAdapter[P]:
+        """Make the validator before anybody needs it; the first takes 0.15 s, the others 1 ms."""
+        if self._adapter is None:
+            from pydantic import TypeAdapter  # noqa: PLC0415 - see the module's first lines
+
+            self._adapter = TypeAdapter(self._params)
+        return self._adapter
+
+    def validated(self, raw: bytes) -> P:
+        if raw == b"{}" and self._nothing_required:
+            return self._params()
+        adapter = self.warm()
+        from pydantic import ValidationError  # noqa: PLC0415 - see the module's first lines
+
+        try:
+            value = adapter.validate_json(raw, strict=True)
+        except ValidationError as fault:
+            raise _refusal(fault) from None
+        assert is_dataclass(value)
+        assert not isinstance(value, type)
+        for name, field in asdict(value).items():
+            if isinstance(field, float) and not math.isfinite(field):
+                raise wire.Refusal(wire.INVALID_PARAMS, f"{name}: Input should be a finite number")
+        return value
+
+
+def _refusal(fault: ValidationError) -> wire.Refusal:
+    faults = fault.errors(include_input=False, include_url=False, include_context=False)
+    if faults[0]["type"] == "json_invalid":
+        return wire.Refusal(wire.PARSE_ERROR, _NOT_JSON)
+    sentences = [
+        f"{'.'.join(map(str, fault['loc']))[:NAME_CHARACTERS_MAX]}: {fault['msg']}"
+        for fault in faults[:NAMED_FAULTS_MAX]
+    ]
+    return wire.Refusal(wire.INVALID_PARAMS, "; ".join(sentences))
+
+
+Methods = Mapping[str, Method]
+
+
+class Request(NamedTuple):
+    """A well-formed request; ``params`` is the JSON of an object. A notification gets no reply."""
+
+    id: wire.RequestId
+    notification: bool
+    method: str
+    params: bytes
+
+
+class Malformed(NamedTuple):
+    """A line that is no request, and the error it is answered with."""
+
+    id: wire.RequestId
+    code: int
+    message: str
+
+
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: str | int | msgspec.UnsetType | None = msgspec.UNSET
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_anything = msgspec.json.Decoder()
+
+
+def decode(line: bytes) -> Request | Malformed:
+    """What the line asks, or what is wrong with it."""
+    try:
+        envelope = _envelope.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        return _malformed(line, fault)
+    identity = None if envelope.id is msgspec.UNSET else envelope.id
+    if not _echoable(identity):
+        return Malformed(
+            None, wire.INVALID_REQUEST, "id must be a string of 256 characters or a 64-bit integer"
+        )
+    params = bytes(envelope.params)
+    if params and not params.startswith(b"{"):
+        return Malformed(identity, wire.INVALID_PARAMS, "params must be an object")
+    return Request(identity, envelope.id is msgspec.UNSET, envelope.method, params)
+
+
+def _malformed(line: bytes, fault: Exception) -> Malformed:
+    try:
+        message: object = _anything.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Malformed(None, wire.PARSE_ERROR, _NOT_JSON)
+    if isinstance(message, list):
+        return Malformed(None, wire.INVALID_REQUEST, "batches are not answered: send one request a line")
+    identity = message.get("id") if isinstance(message, dict) else None
+    known = identity if isinstance(identity, str | int) and not isinstance(identity, bool) else None
+    return Malformed(known if _echoable(known) else None, wire.INVALID_REQUEST, str(fault))
+
+
+def _echoable(identity: wire.RequestId) -> bool:
+    match identity:
+        case None:
+            return True
+        case str():
+            return len(identity) <= ID_CHARACTERS_MAX
+        case int():
+            return -(2**63) <= identity < 2**63
+
+
+async def reply(request: Request, call: Call) -> bytes:
+    """The line that answers ``request``, whatever happens."""
+    try:
+        line = result_line(request.id, await call(request.params))
+    except wire.Refusal as refusal:
+        return error_line(request.id, refusal.code, refusal.message, refusal.reason)
+    except Exception:  # noqa: BLE001 - one of the project's two
+        # A bug in answering one request must not take the daemon from everybody else: the asker is told, the
+        # log gets the traceback, and the state is as good as before, because only the engine changes it.
+        _log.exception("a request for %r failed", request.method)
+        return error_line(request.id, wire.REFUSED, "quotad failed; its log says more", "internal")
+    if len(line) > wire.REPLY_BYTES_MAX:
+        return error_line(request.id, wire.REFUSED, "the reply would be too large: ask for less", "too-large")
+    return line
+
+
+def result_line(identity: wire.RequestId, result: Answer) -> bytes:
+    """A reply. Text that is no Unicode (a path of raw bytes) is shown with ``?``, never a failure."""
+    body = result if isinstance(result, bytes) else _json(result)
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (_json(identity), body)
+
+
+def error_line(
+    identity: wire.RequestId, code: int, message: str, reason: wire.RefusalCode | None = None
+) -> bytes:
+    """A reply to a request that gets no result."""
+    error: wire.ErrorReply = {"code": code, "message": message[:MESSAGE_CHARACTERS_MAX]}
+    if reason is not None:
+        error["data"] = {"code": reason}
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}\n' % (_json(identity), _json(error))
+
+
+def change_line(number: int, status: Answer) -> bytes:
+    """A ``status`` notification to a subscriber."""
+    return b'{"jsonrpc":"2.0","method":"status","params":%b}\n' % change(number, status)
+
+
+def change(number: int, status: Answer) -> Encoded:
+    """A ``wire.StatusChange``."""
+    return Encoded(
+        b'{"seq":%d,"status":%b}' % (number, status if isinstance(status, bytes) else _json(status))
+    )
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+        errors="replace"
+    )

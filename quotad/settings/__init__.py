@@ -1,0 +1,29 @@
+"""What the user decided, read from one TOML file and checked before anything uses it.
+
+The values are plain and frozen (``values``), the grammar of hours is pure (``hours``). pydantic checks what
+the file says (``document``) and is imported only if there is a file, because it takes 0.15 s.
+"""
+
+from __future__ import annotations
+
+from quotad.settings.hours import Span, WorkingHours, is_quiet, next_change
+from quotad.settings.load import SettingsInvalid, load
+from quotad.settings.show import as_json, as_toml
+from quotad.settings.values import ExtraWindow, Notify, Plan, Settings, Source, Weights
+
+__all__ = [
+    "ExtraWindow",
+    "Notify",
+    "Plan",
+    "Settings",
+    "SettingsInvalid",
+    "Source",
+    "Span",
+    "Weights",
+    "WorkingHours",
+    "as_json",
+    "as_toml",
+    "is_quiet",
+    "load",
+    "next_change",
+]

@@ -1,0 +1,287 @@
+"""What a settings file may say, checked by pydantic; no other module here imports it.
+
+Leaves are strict (no ``"5"`` for 5, no ``true`` for 1) and unknown keys are faults. A fault is the place of a
+value and what would be allowed there, in our own words: they name the unit and an example, and stay the same
+whichever version of pydantic found the fault.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, ClassVar, NamedTuple, TypeAlias, TypeVar
+
+from pydantic import AfterValidator, Field, PlainValidator, Strict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from quotad.settings import hours
+from quotad.settings.hours import SPAN_ALLOWED, WORKING_HOURS_ALLOWED, Span, WorkingHours
+from quotad.settings.values import Plan
+
+TOKENS_MAX = 2**53
+"""Beyond it not every reader of JSON keeps whole numbers whole."""
+WEIGHT_MAX = 1000
+ESTIMATE_MAX = 10_000_000
+WINDOW_HOURS_MIN = 1 / 3600
+WINDOW_HOURS_MAX = 366 * 24
+RETENTION_DAYS_MAX = 36_500
+ENTRIES_MAX = 100
+"""Of any list or table."""
+NAME_CHARACTERS_MAX = 64
+
+BUILT_IN_WINDOW = "five_hour"
+
+Key: TypeAlias = tuple[str | int, ...]
+"""Where in the document: ``("windows", 0, "hours")``."""
+
+_T = TypeVar("_T")
+
+
+class Fault(NamedTuple):
+    """What is wrong at ``key``; ``shown`` is whether the value there helps to see it."""
+
+    key: Key
+    says: str
+    shown: bool = True
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str) or "\0" in value or not value.startswith(("/", "~")):
+        raise ValueError
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError from None
+
+
+def _span(value: object) -> Span:
+    if not isinstance(value, str):
+        raise ValueError  # noqa: TRY004 - pydantic takes only this for an answer
+    return hours.span(value)
+
+
+def _working_hours(value: object) -> WorkingHours:
+    if not isinstance(value, str):
+        raise ValueError  # noqa: TRY004 - see above
+    return hours.working_hours(value)
+
+
+def _some(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    if not values:
+        raise ValueError
+    return values
+
+
+def _rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
+    if any(one >= other for one, other in pairwise(thresholds)):
+        raise ValueError
+    return thresholds
+
+
+def _runnable(command: tuple[str, ...]) -> tuple[str, ...]:
+    if command[:1] == ("",) or any("\0" in word for word in command):
+        raise ValueError
+    return command
+
+
+_Flag = Annotated[bool, Strict()]
+_Tokens = Annotated[int, Strict(), Field(ge=1, le=TOKENS_MAX)]
+_Weight = Annotated[float, Strict(), Field(ge=0, le=WEIGHT_MAX, allow_inf_nan=False)]
+_Percent = Annotated[float, Strict(), Field(gt=0, le=100, allow_inf_nan=False)]
+_Hours = Annotated[float, Strict(), Field(ge=WINDOW_HOURS_MIN, le=WINDOW_HOURS_MAX, allow_inf_nan=False)]
+_Name = Annotated[str, Strict(), Field(pattern=r"\A[a-z][a-z0-9_]*\z", max_length=NAME_CHARACTERS_MAX)]
+_NotTooMany = Field(max_length=ENTRIES_MAX)
+_Paths = Annotated[tuple[Annotated[Path, PlainValidator(_path)], ...], _NotTooMany]
+
+_STRICTLY: Mapping[str, str] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class KindWeights:
+    """``[weights]`` without its tables, or one of them."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = _STRICTLY
+    input: _Weight | None = None
+    output: _Weight | None = None
+    cache_write: _Weight | None = None
+    cache_read: _Weight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTable:
+    """One ``[[windows]]``."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = _STRICTLY
+    name: _Name
+    hours: _Hours
+    limit: _Tokens | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyTable:
+    """``[notify]``."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = _STRICTLY
+    desktop: _Flag | None = None
+    command: (
+        Annotated[tuple[Annotated[str, Strict()], ...], _NotTooMany, AfterValidator(_runnable)] | None
+    ) = None
+    on_reset: _Flag | None = None
+    quiet: Annotated[tuple[Annotated[Span, PlainValidator(_span)], ...], _NotTooMany] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The whole file; None is what it does not say."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = _STRICTLY
+    plan: Plan | None = None
+    limit: _Tokens | None = None
+    roots: _Paths | None = None
+    session_logs: Annotated[_Paths, AfterValidator(_some)] | None = None
+    thresholds: Annotated[tuple[_Percent, ...], _NotTooMany, AfterValidator(_rising)] | None = None
+    weights: dict[str, object] | None = None
+    estimates: (
+        Annotated[dict[str, Annotated[int, Strict(), Field(ge=0, le=ESTIMATE_MAX)]], _NotTooMany] | None
+    ) = None
+    windows: Annotated[tuple[WindowTable, ...], _NotTooMany] | None = None
+    notify: NotifyTable | None = None
+    working_hours: (
+        Annotated[
+            tuple[Annotated[WorkingHours, PlainValidator(_working_hours)], ...],
+            _NotTooMany,
+            AfterValidator(_some),
+        ]
+        | None
+    ) = None
+    retention_days: Annotated[int, Strict(), Field(ge=1, le=RETENTION_DAYS_MAX)] | None = None
+
+
+class Checked(NamedTuple):
+    """A file without faults; ``weights`` and ``families`` are what its ``weights`` consists of."""
+
+    document: Document
+    weights: KindWeights
+    families: Mapping[str, KindWeights]
+
+
+_PATHS = 'a list of absolute paths, or paths that begin with "~"'
+_TOKENS = f"a whole number of tokens, 1 to {TOKENS_MAX}"
+_FLAG = "true or false"
+_KINDS = ", ".join(known.name for known in fields(KindWeights))
+
+_ALLOWED: Mapping[str, str] = {
+    "plan": '"free", "pro" or "team"',
+    "limit": _TOKENS,
+    "roots": _PATHS,
+    "session_logs": f"{_PATHS}; at least one",
+    "thresholds": "a list of percentages above 0 and up to 100, each larger than the one before",
+    "weights": f"a number from 0 to {WEIGHT_MAX} for {_KINDS}; or a table of these named as a model family",
+    "estimates": f"a table of tools, each with a whole number of tokens, 0 to {ESTIMATE_MAX}",
+    "windows": "tables [[windows]] with name, hours and, if known, limit",
+    "windows.name": "small letters, digits and _, beginning with a letter",
+    "windows.hours": f"a number of hours, at least a second (0.0003) and at most {WINDOW_HOURS_MAX}",
+    "windows.limit": _TOKENS,
+    "notify": "a table [notify] with desktop, command, on_reset, quiet",
+    "notify.desktop": _FLAG,
+    "notify.command": 'a program and its arguments as a list of strings, such as ["prog", "arg"]',
+    "notify.on_reset": _FLAG,
+    "notify.quiet": f"a list of {SPAN_ALLOWED}",
+    "working_hours": f"a list of {WORKING_HOURS_ALLOWED}; without the key it is always",
+    "retention_days": f"a whole number of days, 1 to {RETENTION_DAYS_MAX}; without the key it is for ever",
+}
+"""In a person's words what the types above say, by dotted key without indices."""
+
+_UNKNOWN = "unexpected_keyword_argument"
+
+
+def check(raw: Mapping[str, object]) -> Checked | list[Fault]:
+    """What the decoded file says, or everything that is wrong with it."""
+    faults: list[Fault] = []
+    document = _checked(Document, raw, (), faults)
+    table = raw.get("weights")
+    kinds: dict[str, object] = {}
+    families: dict[str, KindWeights] = {}
+    for name, value in table.items() if isinstance(table, dict) else ():
+        if not isinstance(value, dict):
+            kinds[name] = value
+        elif _is_family(name):
+            family = _checked(KindWeights, value, ("weights", name), faults)
+            families[name] = family or KindWeights()
+        else:
+            faults.append(Fault(("weights", name), f"allowed is {_ALLOWED['weights']}"))
+    weights = _checked(KindWeights, kinds, ("weights",), faults)
+    if document is not None:
+        faults += _across(document)
+    return faults if faults or document is None or weights is None else Checked(document, weights, families)
+
+
+def _is_family(name: str) -> bool:
+    """Families are compared in small letters, so another name would never be met."""
+    known = name in {kind.name for kind in fields(KindWeights)}
+    return not known and name.isprintable() and name == name.lower() and 0 < len(name) <= NAME_CHARACTERS_MAX
+
+
+def _across(document: Document) -> list[Fault]:
+    """What is allowed in itself but not together."""
+    faults = []
+    names: set[str] = set()
+    for number, window in enumerate(document.windows or ()):
+        if window.name == BUILT_IN_WINDOW:
+            faults.append(Fault(("windows", number, "name"), "is built in; the key limit sets its limit"))
+        if window.name in names:
+            faults.append(Fault(("windows", number, "name"), "another window has this name already"))
+        names.add(window.name)
+        if document.retention_days is not None and window.hours > document.retention_days * 24:
+            faults.append(Fault(("windows", number, "hours"), "longer than events are kept (retention_days)"))
+    return faults
+
+
+def _checked(shape: type[_T], value: object, at: Key, faults: list[Fault]) -> _T | None:
+    try:
+        return TypeAdapter(shape).validate_python(value)
+    except ValidationError as error:
+        faults += [_fault(at, details) for details in error.errors(include_url=False, include_input=False)]
+        return None
+
+
+def _fault(at: Key, details: ErrorDetails) -> Fault:
+    key = at + details["loc"]
+    if details["type"] == _UNKNOWN:
+        return Fault(key, _unknown(str(key[-1]), ".".join(_names(key[:-1]))), shown=False)
+    allowed = _allowed(key)
+    if details["type"] == "missing":
+        return Fault(key, f"is missing; it is {allowed}", shown=False)
+    return Fault(key, f"allowed is {allowed}")
+
+
+def _allowed(key: Key) -> str:
+    """What the table says of the key, or of the nearest one around it."""
+    names = _names(key)
+    while ".".join(names) not in _ALLOWED:
+        names.pop()
+    return _ALLOWED[".".join(names)]
+
+
+def _unknown(name: str, around: str) -> str:
+    prefix = f"{around}." if around else ""
+    known = [
+        key.removeprefix(prefix)
+        for key in _ALLOWED
+        if key.startswith(prefix) and key.count(".") == prefix.count(".")
+    ]
+    if around.startswith("weights"):
+        known = _KINDS.split(", ")
+    near = difflib.get_close_matches(name, known, n=1)
+    return (
+        f"there is no such key; did you mean {near[0]}?"
+        if near
+        else f"there is no such key; there are {', '.join(known)}"
+    )
+
+
+def _names(key: Key) -> list[str]:
+    return [part for part in key if isinstance(part, str)]

@@ -1,0 +1,92 @@
+"""The settings as the rest of the daemon sees them: frozen, complete, with no trace of how they were read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from quotad.settings.hours import Span, WorkingHours
+
+Plan: TypeAlias = Literal["free", "pro", "team"]
+
+Source: TypeAlias = Literal["default", "file"]
+
+THRESHOLDS = (50.0, 75.0, 90.0, 95.0)
+
+ESTIMATES: Mapping[str, int] = MappingProxyType(
+    {
+        "Edit": 1500,
+        "Write": 1200,
+        "Read": 800,
+        "Task": 2000,
+        "WebFetch": 1000,
+        "Grep": 500,
+        "Glob": 400,
+        "Bash": 300,
+    }
+)
+"""Tokens that one use of a tool is taken to cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a token of each kind costs."""
+
+    input: float = 1.0
+    output: float = 1.0
+    cache_write: float = 1.0
+    cache_read: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraWindow:
+    """A further kind of quota window beside the five hours; ``limit`` in tokens, None if not known."""
+
+    name: str
+    hours: float
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """How notices reach the user; ``command`` is empty if there is none, ``quiet`` is local time."""
+
+    desktop: bool = True
+    command: tuple[str, ...] = ()
+    on_reset: bool = False
+    quiet: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every decision of the user's, and what holds where nothing was decided."""
+
+    file: Path
+    """Where the settings are read from, whether there is a file or not."""
+    roots: tuple[Path, ...]
+    """Claude Code's directories, one an account; the first is the one of the environment."""
+    session_logs: tuple[Path, ...]
+    plan: Plan = "pro"
+    limit: int | None = None
+    """Tokens per five hours; None: the plan's."""
+    thresholds: tuple[float, ...] = THRESHOLDS
+    weights: Weights = Weights()
+    family_weights: Mapping[str, Weights] = field(default_factory=dict)
+    """By model family; complete: what a family's table leaves out is taken from ``weights``."""
+    estimates: Mapping[str, int] = field(default_factory=lambda: ESTIMATES)
+    """By tool; complete: the file's over the known ones."""
+    windows: tuple[ExtraWindow, ...] = ()
+    notify: Notify = Notify()
+    working_hours: tuple[WorkingHours, ...] = ()
+    """Local time; empty: always."""
+    retention_days: int | None = None
+    """None: for ever."""
+    from_file: frozenset[str] = frozenset()
+    """The keys that the file sets, dotted: ``notify.quiet``, ``weights.opus.input``, ``estimates.Edit``."""
+
+    def source(self, key: str) -> Source:
+        """Where the value of a dotted key comes from."""
+        return "file" if key in self.from_file else "default"

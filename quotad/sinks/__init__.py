@@ -1,0 +1,1 @@
+"""What carries effects out: notices to people, snapshots to other programs."""

@@ -1,0 +1,25 @@
+"""ISO text to instants: the one door by which other programs' times come in.
+
+There is no cache and no pattern for the usual form: ``fromisoformat`` and a subtraction took half the time
+of either (Python 3.11).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from quotad.domain.instant import DAY, SECOND, Instant
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(text: str) -> Instant:
+    """Any form that ``datetime.fromisoformat`` takes, rounded down to a millisecond.
+
+    Raises ValueError, also for a time without an offset: its hour could be anybody's.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no offset from UTC: {text!r}")
+    since = moment - _EPOCH
+    return since.days * DAY + since.seconds * SECOND + since.microseconds // 1000

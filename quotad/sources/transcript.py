@@ -1,0 +1,230 @@
+"""Claude Code's transcripts: one JSON object a line, of which one in three speaks of usage.
+
+Claude Code's documentation calls the format internal, and it changes between releases, so nothing is expected
+of a line but what is used here. Most lines are never decoded: ``"usage"`` with its quotes cannot stand inside
+a JSON string, where they would be escaped, so its bytes tell which lines matter. Those are decoded straight
+into the few fields below; msgspec passes over the rest.
+
+Counts are what JSON calls an integer: ``5.0`` is refused, as are negative ones and those over the maximum.
+"""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from sys import intern
+from typing import Annotated
+
+import msgspec
+
+from quotad.domain.cursor import Batch
+from quotad.domain.reading import Reading
+from quotad.domain.usage import TOKEN_COUNT_MAX, MessageId, RequestId, SessionId, Tokens, UsageEvent
+from quotad.sources import limit_text
+from quotad.sources.lines import CLOSE, OPEN, UNDECODABLE, Counts, is_object, mended, require_utf8, stripped
+from quotad.sources.timestamp import instant
+
+_MARKER = b'"usage"'
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=TOKEN_COUNT_MAX)]
+
+
+class _CacheCreation(msgspec.Struct, gc=False):
+    ephemeral_5m_input_tokens: _Count | None = None
+    ephemeral_1h_input_tokens: _Count | None = None
+
+
+class _Usage(msgspec.Struct, gc=False):
+    input_tokens: _Count | None = None
+    output_tokens: _Count | None = None
+    cache_creation_input_tokens: _Count | None = None
+    cache_read_input_tokens: _Count | None = None
+    cache_creation: _CacheCreation | None = None
+
+
+class _Message(msgspec.Struct, gc=False):
+    id: str | None = None
+    model: str | None = None
+    usage: _Usage | None = None
+
+
+class _Spoken(msgspec.Struct, rename="camel", gc=False):
+    """What the model said in one line: a line of its own, or (until early 2026) inside a progress line."""
+
+    timestamp: str | None = None
+    request_id: str | None = None
+    uuid: object = None
+    message: _Message | None = None
+    is_api_error_message: object = None
+
+
+class _Assistant(_Spoken, rename="camel", gc=False):
+    type: object = None
+    session_id: str | None = None
+    cwd: str | None = None
+    is_sidechain: bool | None = None
+
+    @property
+    def spoken(self) -> _Spoken:
+        return self
+
+
+class _ProgressData(msgspec.Struct, gc=False):
+    message: _Spoken | None = None
+
+
+class _Progress(msgspec.Struct, rename="camel", gc=False):
+    session_id: str | None = None
+    cwd: str | None = None
+    is_sidechain: bool | None = None
+    data: _ProgressData | None = None
+
+    @property
+    def spoken(self) -> _Spoken | None:
+        return self.data.message if self.data else None
+
+
+class _Kind(msgspec.Struct, gc=False):
+    type: object = None
+
+
+class _TextBlock(msgspec.Struct, gc=False):
+    text: str = ""
+
+
+class _Content(msgspec.Struct, gc=False):
+    content: str | list[_TextBlock] = ""
+
+
+class _Notice(msgspec.Struct, gc=False):
+    """The words of an assistant line; decoded only where they may say that a limit was hit."""
+
+    message: _Content
+
+
+_decode_assistant = msgspec.json.Decoder(_Assistant).decode
+_decode_progress = msgspec.json.Decoder(_Progress).decode
+_decode_kind = msgspec.json.Decoder(_Kind).decode
+_decode_notice = msgspec.json.Decoder(_Notice).decode
+
+
+def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
+    """Take a block of complete lines into ``batch``: usage events, limit hits, the latest instant.
+
+    The counts are returned, not added. ``zone`` is where a limit message that names none was written; None
+    is the machine's own.
+    """
+    lines = malformed = start = 0
+    end = block.find(b"\n")
+    while end >= 0:
+        lines += 1
+        # Usage stands near the end of its line; and a line that is not cut out costs nothing.
+        chosen = block.rfind(_MARKER, start, end) >= 0
+        if chosen or block[end - 1] != CLOSE or block[start] != OPEN:
+            line = stripped(block[start:end])
+            if not line:
+                lines -= 1
+            elif not is_object(line):
+                malformed += 1
+            elif chosen and (b'"assistant"' in line or b'"progress"' in line):
+                try:
+                    _take(line, batch, zone)
+                except UNDECODABLE:
+                    malformed += 1
+        start = end + 1
+        end = block.find(b"\n", start)
+    return Counts(lines, malformed)
+
+
+def _take(line: bytes, batch: Batch, zone: tzinfo | None) -> None:
+    """Raises what ``UNDECODABLE`` lists."""
+    outer = _outer(line)
+    if outer is None or (spoken := outer.spoken) is None or spoken.message is None:
+        return
+    model = spoken.message.model or ""
+    if _may_be_limit_hit(spoken, model):
+        reading = _limit_hit(line, spoken.timestamp or "", zone)
+        if reading is not None:
+            batch.readings.append(reading)
+            batch.latest = max(batch.latest, reading.received_at)
+    # Claude Code's own words come from a model in angle brackets, with zeros for usage.
+    usage = spoken.message.usage
+    if usage is None or model.startswith("<"):
+        return
+    message, request = _identity(spoken, spoken.message.id)
+    at = instant(spoken.timestamp or "")
+    batch.usage.append(
+        UsageEvent(
+            message,
+            request,
+            at,
+            SessionId(intern(outer.session_id or "")),
+            intern(model),
+            intern(outer.cwd or ""),
+            outer.is_sidechain is True,
+            _tokens(usage),
+        )
+    )
+    batch.latest = max(batch.latest, at)
+
+
+def _outer(line: bytes) -> _Assistant | _Progress | None:
+    """The decoded line; None if it is of another type, whatever the shapes inside.
+
+    (A user line's tool result may hold a ``usage`` too: that of a call which has lines of its own.)
+    """
+    require_utf8(line)
+    outer = None
+    try:
+        outer = _decode_assistant(line)
+        kind = outer.type
+    except msgspec.DecodeError:
+        line = mended(line)
+        kind = _decode_kind(line).type
+    if kind == "assistant":
+        return outer or _decode_assistant(line)
+    if kind == "progress":
+        return _decode_progress(line)
+    return None
+
+
+def _identity(spoken: _Spoken, message: str | None) -> tuple[MessageId, RequestId]:
+    """A prefix keeps request ids and uuids from ever meeting a message id."""
+    request = RequestId(spoken.request_id or "")
+    if message:
+        return MessageId(message), request
+    if request:
+        return MessageId("request:" + request), request
+    if spoken.uuid and isinstance(spoken.uuid, str):
+        return MessageId("uuid:" + spoken.uuid), request
+    raise ValueError("usage without an identity")
+
+
+def _tokens(usage: _Usage) -> Tokens:
+    """Before 2.1.152 the flat field could be 0 while the nested ones were not; later both say the same."""
+    cache_write = usage.cache_creation_input_tokens or 0
+    nested = usage.cache_creation
+    if nested is not None:
+        parts = (nested.ephemeral_5m_input_tokens or 0) + (nested.ephemeral_1h_input_tokens or 0)
+        if parts > TOKEN_COUNT_MAX:
+            raise ValueError("more cache writes than can be")
+        cache_write = max(cache_write, parts)
+    return Tokens(
+        usage.input_tokens or 0, usage.output_tokens or 0, cache_write, usage.cache_read_input_tokens or 0
+    )
+
+
+def _may_be_limit_hit(spoken: _Spoken, model: str) -> bool:
+    """Old lines lack the flag; where it is false the words are no error ("No response requested.")."""
+    flag = spoken.is_api_error_message
+    return flag is True or (flag is None and model == "<synthetic>")
+
+
+def _limit_hit(line: bytes, timestamp: str, zone: tzinfo | None) -> Reading | None:
+    """What the line's words say; words of an unknown shape, in progress lines too, or time say nothing."""
+    try:
+        content = _decode_notice(mended(line)).message.content
+        at = instant(timestamp)
+    except UNDECODABLE:
+        return None
+    texts = [content] if isinstance(content, str) else [block.text for block in content]
+    return limit_text.read("\n".join(texts), at, zone)

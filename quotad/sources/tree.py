@@ -1,0 +1,256 @@
+"""What files there are and which of them changed, by stat alone; nothing is opened.
+
+A watcher loses events without a word (FAULTS 0.1), so the truth is a scan: what it finds is compared with
+what has been taken in. ``sweep`` looks at everything and costs milliseconds per thousand files; ``glance``
+looks only where something is likely to have happened and is cheap enough to stand before every answer.
+
+What was not observed is not gone: a directory that cannot be read, or a root that is missing, hides its
+files without making them vanish.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from quotad.domain.cursor import Cursor
+from quotad.sources.scan import (
+    MISSING,
+    SKIPPED_DIRECTORIES,
+    TRANSCRIPT_SUFFIX,
+    FileStamp,
+    Scan,
+    Unreadable,
+    is_transcript,
+    look,
+    scan_all,
+    walk,
+)
+
+HOT_NS = 3_600 * 10**9
+"""A transcript that changed or turned up so recently is hot: ``glance`` looks at it."""
+
+SETTLED_NS = 2 * 10**9
+"""Time stamps may be as coarse as this: a directory listed sooner after its mtime may have changed since."""
+
+HINTS_MAX = 4_096
+"""More hints than this between two glances are dropped; the next sweep finds what they were about."""
+
+_UNSETTLED = -1
+
+
+class Found(NamedTuple):
+    """A file that is not, or not in this form, taken in."""
+
+    path: str
+    stamp: FileStamp
+
+
+class Seen(NamedTuple):
+    """What a look brought: ``changed`` (new ones too) newest first; ``vanished`` only from a sweep."""
+
+    changed: list[Found]
+    vanished: list[str]
+    unreadable: list[Unreadable]
+
+
+class Tree:
+    """The files of one account: transcripts under ``roots``, and ``files`` (session logs) by name.
+
+    Roots and files that do not exist yet are waited for. Times are wall time in nanoseconds, of the clock
+    that the file system stamps with.
+    """
+
+    def __init__(self, roots: Sequence[Path], files: Sequence[Path] = ()) -> None:
+        self._roots = tuple(os.fspath(root) for root in roots)
+        self._files = tuple(os.fspath(path) for path in files)
+        self._entered: Sequence[str] = self._roots
+        self._taken: dict[str, FileStamp | None] = {}
+        """Every file known to be there, and the form in which it was taken in."""
+        self._lost: set[str] = set()
+        """Files that a glance missed; a sweep says whether they vanished."""
+        self._directories: dict[str, int] = {}
+        """mtime_ns when last listed, or ``_UNSETTLED`` if that listing may have missed something."""
+        self._hot: dict[str, int] = {}
+        """Transcripts, and when each last changed or turned up."""
+        self._hot_directories: set[str] = set()
+        self._hot_grew = False
+        self._hints: set[str] = set()
+        self._swept = False
+
+    def taken(self, cursor: Cursor) -> None:
+        """Note that a file has been taken in as far as ``cursor`` says."""
+        self._taken[cursor.path] = FileStamp(cursor.device, cursor.inode, cursor.size, cursor.mtime_ns)
+
+    def hint(self, paths: Iterable[Path]) -> None:
+        """Note files and directories for the next glance to look at, hot or not."""
+        for path in paths:
+            if len(self._hints) < HINTS_MAX:
+                self._hints.add(os.fspath(path))
+
+    def sweep(self, now_ns: int) -> Seen:
+        """Look at everything."""
+        return self.compare(self.scan(now_ns))
+
+    def scan(self, now_ns: int) -> Scan:
+        """The looking of a sweep. It touches no state, so it may run in another thread."""
+        return scan_all(self._roots, self._files, now_ns)
+
+    def compare(self, scan: Scan) -> Seen:
+        """The rest of a sweep: what a scan of everything says that was not known."""
+        self._entered = scan.roots
+        changed = self._changed(scan, discovery=self._swept)
+        vanished = self._vanished(scan)
+        for path in vanished:
+            self._taken.pop(path, None)
+            self._hot.pop(path, None)
+        self._lost.clear()
+        self._hot = {path: at_ns for path, at_ns in self._hot.items() if scan.at_ns - at_ns < HOT_NS}
+        self._directories.clear()
+        self._note_directories(scan)
+        self._find_hot_directories(scan.at_ns)
+        self._swept = True
+        return Seen(changed, vanished, scan.unreadable)
+
+    def glance(self, now_ns: int) -> Seen:
+        """Look at session logs, hot transcripts, hot directories, and what was hinted."""
+        scan = Scan(now_ns)
+        to_list = self._take_hints(now_ns)
+        for path in (*self._files, *self._hot):
+            if not look(path, scan):
+                self._miss(path)
+        changed = self._changed(scan, discovery=True)
+        if self._hot_grew:
+            self._find_hot_directories(now_ns)
+        to_list |= self._touched_directories()
+        found = Scan(now_ns)
+        for directory in to_list:
+            root = self._root_of(directory)
+            assert root is not None, "hot and hinted directories lie under a root"
+            walk(directory, root, found, self._taken, self._directories)
+        self._note_directories(found)
+        changed += self._changed(found, discovery=True)
+        changed.sort(key=_newest_first)
+        return Seen(changed, [], scan.unreadable + found.unreadable)
+
+    def _changed(self, scan: Scan, *, discovery: bool) -> list[Found]:
+        """What differs from what was taken in. ``discovery``: what was not known has turned up just now."""
+        changed = []
+        for path, stamp in scan.files.items():
+            if path not in self._taken:
+                self._taken[path] = None
+                if discovery:
+                    self._heat(path, scan.at_ns)
+            if scan.at_ns - stamp.mtime_ns < HOT_NS:
+                self._heat(path, stamp.mtime_ns)
+            if self._taken[path] != stamp:
+                changed.append(Found(path, stamp))
+        changed.sort(key=_newest_first)
+        return changed
+
+    def _vanished(self, scan: Scan) -> list[str]:
+        hidden = [root for root in self._roots if root not in scan.directories]
+        hidden += [path for path, _ in scan.unreadable]
+        hiding = tuple(path + os.sep for path in hidden)
+        unseen = self._lost.union(self._taken).difference(scan.files)
+        # Asked once more: a file may have turned up where the scan had already been.
+        return [path for path in unseen if not path.startswith(hiding) and _is_gone(path)]
+
+    def _miss(self, path: str) -> None:
+        self._hot.pop(path, None)
+        if path in self._taken:
+            del self._taken[path]
+            self._lost.add(path)
+
+    def _heat(self, path: str, at_ns: int) -> None:
+        if path in self._files:
+            return
+        self._hot_grew |= path not in self._hot
+        self._hot[path] = max(at_ns, self._hot.get(path, 0))
+
+    def _note_directories(self, scan: Scan) -> None:
+        for path, mtime_ns in scan.directories.items():
+            self._hot_grew |= path not in self._directories
+            settled = scan.at_ns - mtime_ns >= SETTLED_NS
+            self._directories[path] = mtime_ns if settled else _UNSETTLED
+
+    def _find_hot_directories(self, now_ns: int) -> None:
+        """Those of hot transcripts up to the root, those of hot sessions, those that changed lately."""
+        self._hot_grew = False
+        hot = set(self._entered)
+        for path in self._hot:
+            above = _parent(path)
+            while above not in hot and self._root_of(above) is not None:
+                hot.add(above)
+                above = _parent(above)
+        sessions = {path.removesuffix(TRANSCRIPT_SUFFIX) for path in self._hot}
+        of_sessions: set[str] = set()
+        for path, mtime_ns in self._directories.items():
+            if path in sessions or _parent(path) in of_sessions:
+                of_sessions.add(path)
+            elif mtime_ns == _UNSETTLED or now_ns - mtime_ns < HOT_NS:
+                hot.add(path)
+        self._hot_directories = hot | of_sessions
+
+    def _touched_directories(self) -> set[str]:
+        """Hot directories in which there may be something new."""
+        touched = set()
+        for path in self._hot_directories:
+            try:
+                mtime_ns = os.stat(path).st_mtime_ns
+            except MISSING:
+                self._directories.pop(path, None)
+            except OSError:
+                touched.add(path)  # listing it says what is wrong
+            else:
+                if self._directories.get(path) != mtime_ns:
+                    touched.add(path)
+        return touched
+
+    def _take_hints(self, now_ns: int) -> set[str]:
+        """Make the hinted transcripts hot, and give the hinted directories."""
+        hints, self._hints = self._hints, set()
+        directories = hints.intersection(self._entered)
+        for hint in hints - directories:
+            path = self._place(hint)
+            if path is None or (os.path.islink(path) and path not in self._taken):
+                continue  # whether a new link counts is for the sweep to say
+            if os.path.isdir(path):
+                directories.add(path)
+            elif is_transcript(os.path.basename(path)) and os.path.isfile(path):
+                self._heat(path, now_ns)
+        return directories
+
+    def _place(self, path: str) -> str | None:
+        """The name under which a sweep finds ``path``, if it does: a watcher may follow links."""
+        above, name = os.path.split(path)
+        real = os.path.realpath(above) + os.sep
+        for root in self._entered:
+            real_root = os.path.realpath(root) + os.sep
+            if real.startswith(real_root):
+                parts = (real[len(real_root) :] + name).split(os.sep)
+                return None if SKIPPED_DIRECTORIES.intersection(parts[1:]) else os.sep.join((root, *parts))
+        return None
+
+    def _root_of(self, path: str) -> str | None:
+        return next((root for root in self._entered if (path + os.sep).startswith(root + os.sep)), None)
+
+
+def _is_gone(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except MISSING:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _parent(path: str) -> str:
+    return path.rpartition(os.sep)[0]
+
+
+def _newest_first(found: Found) -> int:
+    return -found.stamp.mtime_ns

@@ -1,0 +1,241 @@
+"""Usage events into calls: what stands of each message id, and the sums that follow from it.
+
+Which lines make one row, and which row of a message id stands, is decided by ``merge`` and
+``standing_call`` of the domain alone. This module finds what is there, asks them, and writes the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import NamedTuple, TypeAlias
+
+from quotad.domain.instant import QUARTER
+from quotad.domain.usage import (
+    MessageId,
+    RequestId,
+    SessionId,
+    Tokens,
+    UsageEvent,
+    merge,
+    standing_call,
+)
+from quotad.store.names import ids_of, session_ids
+
+Rows: TypeAlias = dict[RequestId, UsageEvent]
+"""The rows of one message id."""
+
+Columns: TypeAlias = tuple[int | str, ...]
+
+_STORED = """
+    SELECT call.key, call.contested, call.message, call.request, call.at, session.name, model.name,
+           place.name, call.sidechain, call.input, call.output, call.cache_write, call.cache_read
+      FROM call JOIN session ON session.id = call.session
+                JOIN model ON model.id = call.model
+                JOIN place ON place.id = call.cwd
+     WHERE call.key IN (SELECT value FROM json_each(?))"""
+
+_CONTENDERS = """
+    SELECT call.message, contender.request, contender.at, session.name, model.name,
+           place.name, contender.sidechain, contender.input, contender.output,
+           contender.cache_write, contender.cache_read
+      FROM contender JOIN call ON call.key = contender.key
+                     JOIN session ON session.id = contender.session
+                     JOIN model ON model.id = contender.model
+                     JOIN place ON place.id = contender.cwd
+     WHERE contender.key = ?"""
+
+_INSERT = """
+    INSERT INTO call (key, account, contested, message, request, at, session, model, cwd, sidechain,
+                      input, output, cache_write, cache_read)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_UPDATE = """
+    UPDATE call SET contested = ?, request = ?, at = ?, session = ?, model = ?, cwd = ?, sidechain = ?,
+                    input = ?, output = ?, cache_write = ?, cache_read = ?
+     WHERE key = ?"""
+
+_CONTEND = """
+    INSERT OR REPLACE INTO contender (key, request, at, session, model, cwd, sidechain,
+                                      input, output, cache_write, cache_read)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_MOVE_SUM = """
+    INSERT INTO rollup (account, model, bucket, session, input, output, cache_write, cache_read, messages)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (account, model, bucket, session) DO UPDATE SET
+        input = input + excluded.input, output = output + excluded.output,
+        cache_write = cache_write + excluded.cache_write, cache_read = cache_read + excluded.cache_read,
+        messages = messages + excluded.messages"""
+
+_DROP_EMPTY_SUM = """
+    DELETE FROM rollup WHERE account = ? AND model = ? AND bucket = ? AND session = ? AND messages = 0"""
+
+
+class Ids(NamedTuple):
+    """The ids of every name that a batch's usage events bear."""
+
+    account: int
+    sessions: Mapping[SessionId, int]
+    models: Mapping[str, int]
+    places: Mapping[str, int]
+
+    def columns(self, event: UsageEvent) -> Columns:
+        """From ``request`` to ``cache_read``, as in the tables ``call`` and ``contender``."""
+        _, request, at, session, model, cwd, sidechain, tokens = event
+        return (request, at, self.sessions[session], self.models[model], self.places[cwd], sidechain, *tokens)
+
+
+class Sums:
+    """By how much the sums of the quarter hours move in one transaction."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._moves: dict[tuple[int, int, int], list[int]] = {}
+
+    def add(self, call: UsageEvent) -> None:
+        move = self._move_of(call)
+        one, two, three, four = call.tokens
+        move[0] += one
+        move[1] += two
+        move[2] += three
+        move[3] += four
+        move[4] += 1
+
+    def remove(self, call: UsageEvent) -> None:
+        move = self._move_of(call)
+        one, two, three, four = call.tokens
+        move[0] -= one
+        move[1] -= two
+        move[2] -= three
+        move[3] -= four
+        move[4] -= 1
+
+    def _move_of(self, call: UsageEvent) -> list[int]:
+        ids = self._ids
+        place = (ids.models[call.model], call.at // QUARTER, ids.sessions[call.session])
+        move = self._moves.get(place)
+        if move is None:
+            move = self._moves[place] = [0, 0, 0, 0, 0]
+        return move
+
+    def write(self, db: sqlite3.Connection) -> None:
+        account = self._ids.account
+        moves = [(account, *place, *move) for place, move in sorted(self._moves.items()) if any(move)]
+        db.executemany(_MOVE_SUM, moves)
+        # Only where calls went away can nothing be left.
+        db.executemany(_DROP_EMPTY_SUM, [move[:4] for move in moves if move[-1] < 0])
+
+
+class _Known(NamedTuple):
+    """What is stored of one message id: all its rows, and the one that stands."""
+
+    rows: Rows
+    call: UsageEvent
+
+
+def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]) -> None:
+    """Merges usage lines into what is stored; within a transaction of the caller's."""
+    heard = _rows_by_key(account, usage)
+    keys = sorted(heard)
+    known = _known(db, keys)
+    ids = _ids(db, account, [*usage, *(row for was in known.values() for row in was.rows.values())])
+    sums = Sums(ids)
+    fresh: list[Columns] = []
+    changed: list[Columns] = []
+    contenders: list[Columns] = []
+    for key in keys:
+        was = known.get(key)
+        rows = heard[key] if was is None else _joined(was.rows, heard[key])
+        if was is not None and rows == was.rows:
+            continue
+        call = standing_call(rows.values())
+        contested = len(rows) > 1
+        if contested:
+            contenders += ((key, *ids.columns(row)) for row in rows.values())
+        sums.add(call)
+        if was is None:
+            fresh.append((key, account, contested, call.message, *ids.columns(call)))
+        else:
+            sums.remove(was.call)
+            changed.append((contested, *ids.columns(call), key))
+    db.executemany(_INSERT, fresh)
+    db.executemany(_UPDATE, changed)
+    db.executemany(_CONTEND, contenders)
+    sums.write(db)
+
+
+def usage_event(  # noqa: PLR0913, PLR0917 - one parameter a column
+    message: str,
+    request: str,
+    at: int,
+    session: str,
+    model: str,
+    cwd: str,
+    sidechain: int,
+    *tokens: int,
+) -> UsageEvent:
+    """A usage event from columns in the order of the queries here and in ``recall``."""
+    return UsageEvent(
+        MessageId(message),
+        RequestId(request),
+        at,
+        SessionId(session),
+        model,
+        cwd,
+        bool(sidechain),
+        Tokens(*tokens),
+    )
+
+
+def call_key(account: int, message: MessageId) -> int:
+    """64 bits for an account's message id, as SQLite's signed integer.
+
+    That any two of five million ids share a key has a probability of one in a million; they would be one
+    call.
+    """
+    digest = blake2b(b"%d %b" % (account, message.encode()), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _rows_by_key(account: int, usage: Iterable[UsageEvent]) -> dict[int, Rows]:
+    found: dict[MessageId, Rows] = {}
+    for event in usage:
+        rows = found.get(event[0])
+        if rows is None:
+            found[event[0]] = {event[1]: event}
+        else:
+            seen = rows.get(event[1])
+            rows[event[1]] = event if seen is None else merge(seen, event)
+    return {call_key(account, message): rows for message, rows in found.items()}
+
+
+def _joined(one: Rows, other: Rows) -> Rows:
+    joined = dict(one)
+    for request, row in other.items():
+        seen = joined.get(request)
+        joined[request] = row if seen is None else merge(seen, row)
+    return joined
+
+
+def _known(db: sqlite3.Connection, keys: list[int]) -> dict[int, _Known]:
+    known: dict[int, _Known] = {}
+    for key, contested, *columns in db.execute(_STORED, (json.dumps(keys),)).fetchall():
+        call = usage_event(*columns)
+        rows = {call.request: call}
+        if contested:
+            contenders = (usage_event(*each) for each in db.execute(_CONTENDERS, (key,)))
+            rows = {row.request: row for row in contenders}
+        known[key] = _Known(rows, call)
+    return known
+
+
+def _ids(db: sqlite3.Connection, account: int, events: list[UsageEvent]) -> Ids:
+    return Ids(
+        account,
+        session_ids(db, account, {event.session for event in events}),
+        ids_of(db, "model", {event.model for event in events}),
+        ids_of(db, "place", {event.cwd for event in events}),
+    )

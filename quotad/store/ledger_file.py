@@ -1,0 +1,169 @@
+"""The ledger's file: opened, written a batch at a time, asked, closed.
+
+Everything here blocks and belongs to one thread at a time; errors of SQLite pass through to the edge that can
+name them, and a write that failed has left everything as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple
+from datetime import UTC, tzinfo
+from pathlib import Path
+
+from quotad.domain.cursor import Batch, Cursor
+from quotad.domain.instant import Instant, Millis
+from quotad.domain.notice import Mark
+from quotad.domain.reading import Reading
+from quotad.domain.usage import AccountId, SessionId
+from quotad.store import chain, history, recall
+from quotad.store.calls import take_usage
+from quotad.store.cursors import cursors_of, forget_cursors, take_cursors
+from quotad.store.damage import create, is_damaged, put_aside
+from quotad.store.logs import measure, take_logs
+from quotad.store.names import account_id
+from quotad.store.schema import connect, migrate
+
+_READ = """
+    INSERT OR IGNORE INTO reading (account, window, resets_at, received_at, percent, source)
+    VALUES (?, ?, ?, ?, ?, ?)"""
+
+_REMEMBER = """
+    INSERT OR IGNORE INTO mark (account, kind, subject, value, opened, resets) VALUES (?, ?, ?, ?, ?, ?)"""
+
+_MARKS = """
+    SELECT account.name, kind, subject, value, opened, resets
+      FROM mark JOIN account ON account.id = mark.account WHERE resets >= ? ORDER BY resets"""
+
+
+class LedgerFile:
+    """The ledger on disk. Made by ``open``; ``set_aside`` names a damaged file that was found instead."""
+
+    def __init__(self, db: sqlite3.Connection, set_aside: Path | None = None) -> None:
+        self._db = db
+        self.set_aside = set_aside
+
+    @classmethod
+    def open(cls, path: Path, *, stamp: str) -> LedgerFile:
+        """Opens the ledger, made now (mode 0600) if there is none, and brings it to our version.
+
+        A damaged file is set aside as ``<name>.damaged-<stamp>`` and a new one begun. Raises NewerLedger
+        for the file of a later release, OSError when the place cannot be used, and sqlite3.OperationalError
+        when SQLite cannot (disk full, locked).
+        """
+        set_aside = put_aside(path, stamp) if is_damaged(path) else None
+        return cls._begun(path, set_aside)
+
+    @classmethod
+    def renew(cls, path: Path, *, stamp: str) -> LedgerFile:
+        """Sets the file aside unseen and begins a new one, for damage that showed at work (``is_damage``)."""
+        return cls._begun(path, put_aside(path, stamp))
+
+    @classmethod
+    def _begun(cls, path: Path, set_aside: Path | None) -> LedgerFile:
+        create(path)
+        db = connect(path)
+        try:
+            migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        return cls(db, set_aside)
+
+    def append(self, batch: Batch) -> None:
+        """Takes a batch in, all of it or, when this raises, nothing."""
+        db = self._db
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            account = account_id(db, batch.account)
+            if batch.usage:
+                take_usage(db, account, batch.usage)
+                measure(db, account, {event.session for event in batch.usage})
+            take_logs(db, account, batch.logs)
+            db.executemany(
+                _READ,
+                (
+                    (account, each.window, each.resets_at, each.received_at, each.percent, each.source.value)
+                    for each in batch.readings
+                ),
+            )
+            take_cursors(db, account, batch.cursors)
+
+    def cursors(self, account: AccountId) -> dict[str, Cursor]:
+        """How far each file has been taken in, by path."""
+        return cursors_of(self._db, account)
+
+    def forget(self, account: AccountId, paths: Sequence[str]) -> None:
+        """Drops the cursors of files that are gone. What was read from them stays."""
+        db = self._db
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            forget_cursors(db, account, paths)
+
+    def recall(self, account: AccountId, since: Instant) -> recall.Recollection:
+        """The recent past; see ``Recollection``."""
+        return recall.recall(self._db, account, since)
+
+    def readings(self, account: AccountId, window: str) -> list[Reading]:
+        """All readings there ever were of a window, as they were received."""
+        return recall.readings_of(self._db, account, window)
+
+    def marks(self, since: Instant) -> list[Mark]:
+        """What was announced, of all accounts, about windows that end at or after ``since``."""
+        return [
+            Mark(AccountId(os.fsdecode(account)), *columns)
+            for account, *columns in self._db.execute(_MARKS, (since,))
+        ]
+
+    def remember(self, marks: Sequence[Mark]) -> None:
+        """Keeps marks for good: they are on the disk, and not only on their way there, when this returns."""
+        db = self._db
+        db.execute("PRAGMA synchronous = FULL")
+        try:
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                for mark in marks:
+                    account, *columns = astuple(mark)
+                    db.execute(_REMEMBER, (account_id(db, account), *columns))
+        finally:
+            db.execute("PRAGMA synchronous = NORMAL")
+
+    def next_call(self, account: AccountId, at: Instant, until: Instant, scope: str | None) -> Instant | None:
+        """See ``chain.next_call``."""
+        return chain.next_call(self._db, account, at, until, scope)
+
+    def quiet_before(self, account: AccountId, before: Instant, length: Millis, scope: str | None) -> Instant:
+        """See ``chain.quiet_before``."""
+        return chain.quiet_before(self._db, account, before, length, scope)
+
+    def next_session_event(self, session: SessionId, at: Instant, until: Instant) -> Instant | None:
+        """See ``chain.next_session_event``."""
+        return chain.next_session_event(self._db, session, at, until)
+
+    def first_session_event(self, session: SessionId) -> Instant | None:
+        """See ``chain.first_session_event``."""
+        return chain.first_session_event(self._db, session)
+
+    def totals(self, account: AccountId, since: Instant, until: Instant, scope: str | None) -> history.Group:
+        """See ``history.totals``."""
+        return history.totals(self._db, account, since, until, scope)
+
+    def history(
+        self,
+        account: AccountId | None,
+        by: history.By,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        zone: tzinfo | None = UTC,
+    ) -> list[history.Group]:
+        """See ``history.history``."""
+        return history.history(self._db, account, by, since, until, zone)
+
+    def close(self) -> None:
+        """Moves the log into the file, so that the ledger is one file until it is opened again."""
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._db.close()

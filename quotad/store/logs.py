@@ -1,0 +1,67 @@
+"""Log events, each once, and whether they count as estimates.
+
+A tool result is worth an estimate only while no usage line bears its session's id (DESIGN rule 5). That is
+written at the event, so that years of logs of measured sessions cost nothing when estimates are looked for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable
+from hashlib import blake2b
+
+from quotad.domain.session import LogEvent, LogKind
+from quotad.domain.usage import SessionId
+from quotad.store.names import ids_of, session_ids
+
+_MEASURE = "UPDATE session SET measured = 1 WHERE id = ? AND measured = 0"
+_DROP_ESTIMATES = "UPDATE log_event SET counts = 0 WHERE session = ? AND counts = 1"
+
+# Of two lines of one key the earlier stands, so that it does not matter which came first.
+_TAKE = """
+    INSERT INTO log_event (key, account, at, session, kind, name, tool, cwd, agent, tokens_used, counts)
+    VALUES (:key, :account, :at, :session, :kind, :name, :tool, :cwd, :agent, :tokens_used,
+            :is_result AND NOT (SELECT measured FROM session WHERE id = :session))
+    ON CONFLICT (key) DO UPDATE SET
+        at = excluded.at, session = excluded.session, tool = excluded.tool, cwd = excluded.cwd,
+        agent = excluded.agent, tokens_used = excluded.tokens_used, counts = excluded.counts
+     WHERE excluded.at < log_event.at"""
+
+
+def measure(db: sqlite3.Connection, account: int, sessions: Iterable[SessionId]) -> None:
+    """Usage lines bear these sessions' ids: from now on their tool results count nothing."""
+    for session in session_ids(db, account, sessions).values():
+        if db.execute(_MEASURE, (session,)).rowcount:
+            db.execute(_DROP_ESTIMATES, (session,))
+
+
+def take_logs(db: sqlite3.Connection, account: int, logs: Collection[LogEvent]) -> None:
+    """Adds the log events that are not there yet; after ``measure``, in the same transaction."""
+    sessions = session_ids(db, account, {event.session for event in logs})
+    tools = ids_of(db, "tool", {event.tool for event in logs})
+    places = ids_of(db, "place", {event.cwd for event in logs})
+    db.executemany(
+        _TAKE,
+        (
+            {
+                "key": log_key(account, event),
+                "account": account,
+                "at": event.at,
+                "session": sessions[event.session],
+                "kind": event.kind.value,
+                "name": event.key,
+                "tool": tools[event.tool],
+                "cwd": places[event.cwd],
+                "agent": event.agent,
+                "tokens_used": event.tokens_used,
+                "is_result": event.kind is LogKind.TOOL_RESULT,
+            }
+            for event in logs
+        ),
+    )
+
+
+def log_key(account: int, event: LogEvent) -> int:
+    """64 bits for an event's identity; a tool's use and its result share their id and are two events."""
+    digest = blake2b(b"%d %b %b" % (account, event.kind.encode(), event.key.encode()), digest_size=8)
+    return int.from_bytes(digest.digest(), "big", signed=True)

@@ -1,0 +1,117 @@
+"""quotactl as a process: its pipes, its signals, its colours."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+from quotad import wire
+from tests.quotactl.conftest import Surroundings
+from tests.quotactl.fake_daemon import FakeDaemon, Silence
+from tests.quotactl.replies import row, session, status
+from tests.quotactl.terminal import SECONDS, Terminal, wait_until
+
+
+def test_in_a_pipe_there_is_no_colour_and_no_wide_line(here: Surroundings) -> None:
+    """80 columns, whatever the terminal is that the pipe ends in."""
+    with FakeDaemon(here.socket, {"status": status()}):
+        result = here.process("status", COLUMNS="200")
+    assert (0, "") == (result.returncode, result.stderr)
+    assert "\x1b" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) == 80
+
+
+def test_where_columns_are_few_lines_are_short(here: Surroundings) -> None:
+    """A pipe, too, may say how wide it wants to be."""
+    with FakeDaemon(here.socket, {"status": status()}):
+        result = here.process("status", COLUMNS="40")
+    assert max(map(len, result.stdout.splitlines())) == 40
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(here: Surroundings) -> None:
+    """`quotactl ... | head` ends like any other program in a pipe, and without a word."""
+    rows = [row(day=wire.iso(number * 86_400_000)[:10]) for number in range(20_000)]
+    with FakeDaemon(here.socket, {"history": rows}):
+        process = subprocess.Popen(
+            here.command("history"),
+            env=here.environment,
+            cwd=here.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.readline()
+            process.stdout.close()
+            said = process.stderr.read()
+    assert (141, b"") == (process.returncode, said)
+
+
+def test_a_full_disk_is_told(here: Surroundings) -> None:
+    """Output that could not be written is not passed over."""
+    with FakeDaemon(here.socket, {"status": status()}), open("/dev/full", "wb") as full:  # noqa: PTH123
+        process = subprocess.run(
+            here.command("status"),
+            env=here.environment,
+            cwd=here.root,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert process.returncode == 1
+    assert b"No space left" in process.stderr
+    assert b"Traceback" not in process.stderr
+
+
+def test_ctrl_c_ends_it_quietly(here: Surroundings) -> None:
+    """With 130, as the shell expects, and no traceback."""
+    with FakeDaemon(here.socket, {"sync": Silence()}) as daemon:
+        process = subprocess.Popen(
+            here.command("sync"),
+            env=here.environment,
+            cwd=here.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        wait_until(lambda: ("sync", {"timeout": 60.0}) in daemon.asked)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=SECONDS)
+    assert (130, b"", b"") == (process.returncode, out, err)
+
+
+def test_a_terminal_gets_colour_and_its_whole_width(here: Surroundings) -> None:
+    """Up to 100 columns, beyond which lines are hard to read."""
+    with FakeDaemon(here.socket, {"status": status()}), Terminal(here, "status", columns=90) as terminal:
+        assert terminal.wait() == 0
+    assert "\x1b[32m" in terminal.text
+    assert len(terminal.lines()[0]) == 90
+
+
+def test_no_color_is_respected(here: Surroundings) -> None:
+    """On a terminal, too; the bar stays."""
+    here.environment["NO_COLOR"] = "1"
+    with FakeDaemon(here.socket, {"status": status()}), Terminal(here, "status") as terminal:
+        assert terminal.wait() == 0
+    assert "\x1b" not in terminal.text
+    assert "█" in terminal.text
+
+
+def test_where_unicode_is_missing_the_output_is_ascii(here: Surroundings) -> None:
+    """A name in another script is shown as far as it can be."""
+    reply = status(sessions=[session(cwd="/home/ana/日本")])
+    with FakeDaemon(here.socket, {"status": reply}):
+        result = here.process("status", PYTHONIOENCODING="ascii")
+    assert (0, "") == (result.returncode, result.stderr)
+    assert "##" in result.stdout
+    assert "~/??" in result.stdout
+
+
+def test_json_is_utf_8_whatever_the_terminal_takes(here: Surroundings) -> None:
+    """Exactly the reply's result; a lone surrogate, legal in JSON only, is escaped."""
+    reply = status(sessions=[session(cwd="/home/ana/日本\udc80")])
+    with FakeDaemon(here.socket, {"status": reply}):
+        result = here.process("status", "--json", PYTHONIOENCODING="ascii")
+    assert reply == json.loads(result.stdout)
+    assert "日本" in result.stdout

@@ -1,0 +1,478 @@
+"""Claude Code's transcripts, in all the shapes of their lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quotad.domain.cursor import Batch
+from quotad.domain.reading import Reading, ReadingSource
+from quotad.domain.usage import (
+    TOKEN_COUNT_MAX,
+    AccountId,
+    MessageId,
+    RequestId,
+    SessionId,
+    Tokens,
+    UsageEvent,
+    merge,
+    standing_call,
+)
+from quotad.sources import transcript
+from quotad.sources.lines import Counts
+from quotad.sources.timestamp import instant
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+SESSION = "5f0c1d2e-0000-4000-8000-00000000a001"
+AT = "2026-11-02T09:00:04.000Z"
+
+
+def assistant(usage: object, *, message: object = None, **fields: object) -> dict[str, Any]:
+    """An assistant line as of 2.1.270; ``fields`` replace its own, ``message`` those of its message."""
+    inner = {"model": "claude-opus-5", "id": "msg_A", "role": "assistant", "content": [], "usage": usage}
+    return {
+        "parentUuid": None,
+        "isSidechain": False,
+        "type": "assistant",
+        "uuid": "uuid-1",
+        "timestamp": AT,
+        "cwd": "/src",
+        "sessionId": SESSION,
+        "requestId": "req_A",
+        "message": inner | (message if isinstance(message, dict) else {}),
+    } | fields
+
+
+def progress(inner: object) -> dict[str, Any]:
+    """The wrapping by which versions until early 2026 showed a subagent's lines in its parent's file."""
+    outer = {"type": "progress", "sessionId": SESSION, "cwd": "/src", "isSidechain": False, "timestamp": AT}
+    return outer | {"uuid": "uuid-2", "data": {"type": "agent_progress", "message": inner}}
+
+
+def block(*lines: object) -> bytes:
+    """The lines as a file holds them."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def decoded(data: bytes) -> tuple[Batch, Counts]:
+    """A batch of what the block holds, and its counts."""
+    batch = Batch(AccountId("/home/ana/.claude"))
+    return batch, transcript.decode(data, batch)
+
+
+GOOD = block(assistant({"input_tokens": 1, "output_tokens": 2}, message={"id": "msg_good"}))
+
+
+def malformed_between(line: bytes) -> int:
+    """Lines counted as malformed where ``line`` stands between two good ones, which must both be read."""
+    batch, counts = decoded(GOOD + line + b"\n" + GOOD)
+    first, *_, last = batch.usage
+    assert ("msg_good", "msg_good") == (first.message, last.message)
+    return counts.malformed
+
+
+def test_an_assistant_line_is_a_usage_event() -> None:
+    """Every field of the event comes from the line; the larger form of the cache writes counts."""
+    usage = {
+        "input_tokens": 4,
+        "cache_creation_input_tokens": 5200,
+        "cache_read_input_tokens": 18000,
+        "output_tokens": 310,
+        "output_tokens_details": {"thinking_tokens": 90},
+        "cache_creation": {"ephemeral_1h_input_tokens": 5200, "ephemeral_5m_input_tokens": 0},
+        "iterations": [{"input_tokens": 4, "output_tokens": 310}],
+    }
+    batch, counts = decoded(block(assistant(usage, isSidechain=True)))
+    expected = UsageEvent(
+        MessageId("msg_A"),
+        RequestId("req_A"),
+        instant(AT),
+        SessionId(SESSION),
+        "claude-opus-5",
+        "/src",
+        True,
+        Tokens(4, 310, 5200, 18000),
+    )
+    assert [expected] == batch.usage
+    assert instant(AT) == batch.latest
+    assert Counts(1, 0) == counts
+
+
+def test_the_samples_give_what_they_are_known_to_hold() -> None:
+    """All files of a session with subagents, workflow, placeholder and replay, merged by the rule."""
+    rows: dict[MessageId, dict[RequestId, UsageEvent]] = {}
+    malformed = 0
+    for path in sorted((SAMPLES / "projects").rglob("*.jsonl")):
+        data = path.read_bytes()
+        batch, counts = decoded(data[: data.rfind(b"\n") + 1])
+        malformed += counts.malformed
+        for event in batch.usage:
+            requests = rows.setdefault(event.message, {})
+            requests[event.request] = merge(event, requests.get(event.request, event))
+    calls = {message: standing_call(requests.values()).tokens for message, requests in rows.items()}
+    expected = json.loads((SAMPLES / "expected_usage.json").read_text())
+    assert expected["by_message"] == {message: list(tokens) for message, tokens in calls.items()}
+    assert expected["total"] == [sum(column) for column in zip(*calls.values(), strict=True)]
+    assert 1 == malformed
+
+
+def test_old_transcripts_are_read_too() -> None:
+    """Lines with a cost, a limit hit without an error field, and a nested subagent line."""
+    batch, counts = decoded((SAMPLES / "legacy_transcript.jsonl").read_bytes())
+    first, nested = batch.usage
+    assert ("msg_L", Tokens(10, 5, 0, 0)) == (first.message, first.tokens)
+    assert ("msg_P", "req_P", instant("2026-02-01T06:00:01.000Z"), SESSION, Tokens(20, 2, 0, 0)) == (
+        nested.message,
+        nested.request,
+        nested.at,
+        nested.session,
+        nested.tokens,
+    )
+    assert [
+        Reading(
+            "five_hour",
+            100.0,
+            1_751_389_200_000,
+            instant("2025-07-01T12:00:00.000Z"),
+            ReadingSource.LIMIT_HIT,
+        )
+    ] == batch.readings
+    assert Counts(4, 0) == counts
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({}, Tokens(0, 0, 0, 0)),
+        ({"input_tokens": None, "output_tokens": 7, "cache_creation": None}, Tokens(0, 7, 0, 0)),
+        (
+            {"cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4}},
+            Tokens(0, 0, 7, 0),
+        ),
+        (
+            {"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_5m_input_tokens": 3}},
+            Tokens(0, 0, 9, 0),
+        ),
+        ({"cache_creation_input_tokens": 0, "cache_creation": {"ephemeral_5m_input_tokens": None}}, Tokens()),
+        ({"input_tokens": TOKEN_COUNT_MAX}, Tokens(TOKEN_COUNT_MAX, 0, 0, 0)),
+        (
+            {"cache_creation": {"ephemeral_5m_input_tokens": TOKEN_COUNT_MAX}},
+            Tokens(0, 0, TOKEN_COUNT_MAX, 0),
+        ),
+        ({"output_tokens": 1, "something_new": [{"output_tokens": -5}]}, Tokens(0, 1, 0, 0)),
+    ],
+)
+def test_missing_counts_are_zero(usage: object, expected: Tokens) -> None:
+    """A call whose counts are all zero or null is still a call."""
+    batch, counts = decoded(block(assistant(usage)))
+    assert [expected] == [event.tokens for event in batch.usage]
+    assert 0 == counts.malformed
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"input_tokens": -1},
+        {"input_tokens": TOKEN_COUNT_MAX + 1},
+        {"input_tokens": 10**30},
+        {"input_tokens": 5.0},
+        {"input_tokens": "5"},
+        {"input_tokens": True},
+        {"cache_creation": {"ephemeral_1h_input_tokens": -1}},
+        {"cache_creation": {"ephemeral_1h_input_tokens": TOKEN_COUNT_MAX, "ephemeral_5m_input_tokens": 1}},
+        {"cache_creation": []},
+        [],
+        "much",
+    ],
+)
+def test_impossible_counts_make_the_line_malformed(usage: object) -> None:
+    """A count is an integer from 0 to the maximum, or the line is counted as bad and adds nothing."""
+    batch, counts = decoded(block(assistant(usage)))
+    assert ([], 0) == (batch.usage, batch.latest)
+    assert Counts(1, 1) == counts
+
+
+@pytest.mark.parametrize(
+    ("fields", "message", "expected"),
+    [
+        ({}, {"id": "msg_A"}, ("msg_A", "req_A")),
+        ({"requestId": None}, {"id": "msg_A"}, ("msg_A", "")),
+        ({}, {"id": None}, ("request:req_A", "req_A")),
+        ({}, {"id": ""}, ("request:req_A", "req_A")),
+        ({"requestId": None}, {"id": None}, ("uuid:uuid-1", "")),
+    ],
+)
+def test_a_call_without_a_message_id_is_known_by_the_next_best(
+    fields: dict[str, object], message: object, expected: tuple[str, str]
+) -> None:
+    """Request id, then uuid, each with a prefix so that it can never be a message id."""
+    batch, _ = decoded(block(assistant({}, message=message, **fields)))
+    assert [expected] == [(event.message, event.request) for event in batch.usage]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        assistant({}, message={"id": None}, requestId=None, uuid=None),
+        assistant({}, message={"id": None}, requestId=None, uuid=5),
+        assistant({}, timestamp=None),
+        assistant({}, timestamp="2026-11-02T09:00:04.000"),
+        assistant({}, timestamp="once"),
+        assistant({}, timestamp=1_793_610_004),
+        assistant({}, isSidechain="no"),
+        assistant({}, sessionId=7),
+        assistant({}, message={"model": []}),
+        assistant({}) | {"message": ["usage"]},
+        progress(assistant({}, timestamp=None)),
+        progress(["usage"]),
+        {"type": "progress", "data": "usage"},
+    ],
+)
+def test_usage_without_identity_or_time_makes_the_line_malformed(line: object) -> None:
+    """What cannot be placed is counted as bad, not guessed."""
+    batch, counts = decoded(block(line))
+    assert [] == batch.usage
+    assert Counts(1, 1) == counts
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "mode", "mode": "normal"},
+        {"type": "a-type-from-the-future", "usage": {"input_tokens": -1}, "assistant": 1},
+        {"usage": {}, "role": "assistant"},
+        {"type": ["assistant"], "usage": {}},
+        {
+            "type": "user",
+            "timestamp": 5,
+            "message": "assistant",
+            "toolUseResult": {"usage": {"input_tokens": "x"}},
+        },
+        {"type": "user", "message": {"usage": [], "role": "assistant"}, "sessionId": {}, "uuid": 1},
+        assistant(None),
+        assistant({"input_tokens": 1}) | {"message": None},
+        assistant({}, message={"model": "<synthetic>"}, timestamp=None, uuid=5),
+        progress(None),
+        {"type": "progress", "data": None, "usage": {}},
+        {"type": "progress", "message": ["assistant"], "data": {"type": "hook_progress", "usage": 1}},
+        {"type": "assistant", "message": {"content": [{"type": "text", "text": '{"usage": {}}'}]}},
+    ],
+)
+def test_lines_that_bear_no_usage_are_passed_over(line: object) -> None:
+    """Other types, present and future, are neither counted nor malformed, whatever is inside them."""
+    batch, counts = decoded(block(line))
+    assert ([], [], 0) == (batch.usage, batch.readings, batch.latest)
+    assert Counts(1, 0) == counts
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"type":"assistant","message":7}', b'{"type":"assistant", torn}', rb'{"assistant":"\"usage\""}{}'],
+)
+def test_lines_without_the_mark_of_usage_are_not_even_decoded(line: bytes) -> None:
+    """Their ends alone say whether they are malformed."""
+    batch, counts = decoded(line + b"\n" + line + b"\r\n")
+    assert [] == batch.usage
+    assert Counts(2, 0) == counts
+
+
+def test_a_tool_result_s_usage_is_not_counted() -> None:
+    """It repeats the subagent's last call, which has lines of its own."""
+    line = {"type": "user", "toolUseResult": {"content": ["assistant"], "usage": {"input_tokens": 6}}}
+    batch, counts = decoded(block(line | {"timestamp": AT, "message": {"role": "user"}}))
+    assert [] == batch.usage
+    assert Counts(1, 0) == counts
+
+
+def limit_hit(text: object, **fields: object) -> dict[str, Any]:
+    """Claude Code's own words in the place of an answer, with ``text`` as their content."""
+    line = assistant(
+        {"input_tokens": 0, "output_tokens": 0}, message={"model": "<synthetic>", "content": text}, **fields
+    )
+    return line | {"requestId": None}
+
+
+TEXT = "You've hit your session limit · resets 11am (UTC)"
+READING = Reading("five_hour", 100.0, instant("2026-11-02T11:00:00Z"), instant(AT), ReadingSource.LIMIT_HIT)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        limit_hit(
+            [{"type": "text", "text": TEXT}], isApiErrorMessage=True, error="rate_limit", apiErrorStatus=429
+        ),
+        limit_hit([{"type": "text", "text": TEXT}], isApiErrorMessage=True, error={"drifted": 1}),
+        limit_hit(
+            [{"type": "text", "text": "Well."}, {"type": "other"}, {"text": TEXT}], isApiErrorMessage=True
+        ),
+        limit_hit(TEXT, isApiErrorMessage=True),
+        limit_hit(TEXT),
+        limit_hit(TEXT + " \ud83d", isApiErrorMessage=True),
+    ],
+)
+def test_a_limit_hit_is_a_reading_of_a_hundred_percent(line: object) -> None:
+    """It is received when the line was written, and its zeros are no usage."""
+    batch, counts = decoded(block(line))
+    assert ([READING], []) == (batch.readings, batch.usage)
+    assert instant(AT) == batch.latest
+    assert Counts(1, 0) == counts
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        limit_hit("No response requested.", isApiErrorMessage=False),
+        limit_hit(TEXT, isApiErrorMessage=False),
+        limit_hit("You've hit your org's monthly spend limit", isApiErrorMessage=True),
+        limit_hit(TEXT, isApiErrorMessage=True, timestamp=None),
+        limit_hit({"text": TEXT}, isApiErrorMessage=True),
+        limit_hit([TEXT], isApiErrorMessage=True),
+        limit_hit(None, isApiErrorMessage=True),
+        progress(limit_hit(TEXT, isApiErrorMessage=True)),
+    ],
+)
+def test_other_words_of_claude_code_s_own_are_no_reading(line: object) -> None:
+    """Nor are they malformed: a line's words have no fixed shape."""
+    batch, counts = decoded(block(line))
+    assert ([], []) == (batch.readings, batch.usage)
+    assert Counts(1, 0) == counts
+
+
+def test_an_answer_that_speaks_of_limits_is_no_reading() -> None:
+    """Only Claude Code's own words tell of a limit, not what a model says."""
+    batch, _ = decoded(block(assistant({}, message={"content": [{"type": "text", "text": TEXT}]})))
+    assert [] == batch.readings
+    assert 1 == len(batch.usage)
+
+
+@pytest.mark.parametrize(
+    ("line", "malformed"),
+    [
+        (b'{"type":"assistant","message":{"usage":', 1),
+        (b'"usage":{}}', 1),
+        (b"\0\0\0\0" + GOOD.strip(), 1),
+        (GOOD.strip() + b"\0\0", 1),
+        (GOOD.strip()[:90] + GOOD.strip(), 1),
+        (GOOD.strip().replace(b'"/src"', b'"\xff"'), 1),
+        (GOOD.strip().replace(b'"content": []', b'"content": "\xff"'), 1),
+        (GOOD.strip().replace(b'"output_tokens": 2', b'"output_tokens": ' + b"9" * 5000), 1),
+        (GOOD.strip().replace(b'"output_tokens": 2', b'"output_tokens": 1e400'), 1),
+        (GOOD.strip().replace(b'"output_tokens": 2', b'"output_tokens": NaN'), 1),
+        (GOOD.strip().replace(b'"content": []', b'"content": ' + b"[" * 100_000 + b"]" * 100_000), 1),
+        (GOOD.strip().replace(b'"content": []', b'"content": ' + b"9" * 5000), 0),
+        (GOOD.strip().replace(b'"output_tokens": 2', b'"output_tokens": 9, "output_tokens": 2'), 0),
+        (GOOD.strip().replace(b'"content": []', rb'"content": "cut \ud83d"'), 0),
+        (GOOD.strip().replace(b'"content": []', '"content": "\u2028é😀"'.encode()), 0),
+        (GOOD.strip().replace(b'"content": []', rb'"content": "\u0000"'), 0),
+        (GOOD.strip() + b"\r", 0),
+        (b"\xef\xbb\xbf" + GOOD.strip(), 0),
+        (b"\xef\xbb\xbf" + GOOD.strip() + b"\r", 0),
+    ],
+    ids=range(19),
+)
+def test_damage_is_counted_once_and_the_next_line_is_right(line: bytes, malformed: int) -> None:
+    """Torn, glued, hollow, deep and endless lines; a harmless oddity does not lose the line's tokens."""
+    batch, counts = decoded(GOOD + line + b"\n" + GOOD)
+    assert Counts(3, malformed) == counts
+    assert [Tokens(1, 2, 0, 0)] * (3 - malformed) == [event.tokens for event in batch.usage]
+
+
+def test_half_a_character_in_a_name_becomes_a_replacement_character() -> None:
+    """What is kept can be encoded again, whatever the line said."""
+    batch, _ = decoded(GOOD.replace(b'"/src"', rb'"/src/\udcff"'))
+    assert ["/src/\ufffd"] == [event.cwd for event in batch.usage]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"\n\r\n\n", b"\xef\xbb\xbf\n"])
+def test_empty_lines_are_not_counted(data: bytes) -> None:
+    """Neither as lines nor as malformed."""
+    assert Counts(0, 0) == decoded(data)[1]
+    assert Counts(1, 0) == decoded(data + GOOD)[1]
+
+
+def test_blank_lines_are_malformed() -> None:
+    """A line of spaces is no object."""
+    assert Counts(3, 2) == decoded(b"  \n" + GOOD + b"\0\n")[1]
+
+
+def test_repeated_names_are_kept_once() -> None:
+    """Sessions, models and directories repeat by the thousand."""
+    batch, _ = decoded(GOOD + GOOD)
+    one, other = batch.usage
+    assert one.session is other.session
+    assert one.model is other.model
+    assert one.cwd is other.cwd
+
+
+def test_a_block_is_not_kept_alive() -> None:
+    """What is taken from a block is copied, so that a batch is small."""
+    data = GOOD * 2
+    before = sys.getrefcount(data)
+    batch, _ = decoded(data)
+    assert 2 == len(batch.usage)
+    assert before == sys.getrefcount(data)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(categories=None)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+SHAPED = st.one_of(
+    st.builds(
+        lambda usage, message, fields: assistant(usage, message=message, **fields),
+        JSON,
+        JSON,
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "type": JSON,
+                "timestamp": JSON,
+                "uuid": JSON,
+                "isApiErrorMessage": JSON,
+                "requestId": JSON,
+            },
+        ),
+    ),
+    st.builds(lambda inner: assistant({}, message={"model": "<synthetic>", "content": inner}), JSON),
+    st.builds(lambda inner: assistant(inner, type="user"), JSON),
+    st.builds(lambda inner, usage: progress(inner) | {"usage": usage}, JSON, JSON),
+    st.builds(lambda inner: progress(assistant({}, message={"usage": inner})), JSON),
+)
+
+
+@given(st.lists(SHAPED | JSON, max_size=4))
+def test_any_json_is_a_value_and_the_lines_around_it_are_right(values: Iterable[object]) -> None:
+    """Any JSON in any place gives at most one malformed count a line, and never an exception."""
+    for value in values:
+        line = json.dumps(value).encode()
+        assert malformed_between(line) <= 1
+
+
+@given(st.binary().map(lambda data: data.replace(b"\n", b"")), st.integers(0, 500), st.integers(0, 500))
+def test_any_bytes_are_a_value_and_the_lines_around_them_are_right(junk: bytes, start: int, end: int) -> None:
+    """So are any bytes, alone or in place of a piece of a line that was right."""
+    assert malformed_between(junk) <= 1
+    whole = GOOD.strip()
+    assert malformed_between(whole[:start] + junk + whole[max(start, end) :]) <= 1
+
+
+@given(
+    st.lists(
+        st.sampled_from([GOOD, b"\n", b"\r\n", b"torn\n", b"\xef\xbb\xbf" + GOOD, block({"type": "mode"})])
+    )
+)
+def test_how_lines_are_cut_into_blocks_changes_nothing(lines: list[bytes]) -> None:
+    """One block or a block a line: the same events and counts."""
+    batch, counts = decoded(b"".join(lines))
+    pieces = [decoded(line) for line in lines]
+    assert batch.usage == [event for piece, _ in pieces for event in piece.usage]
+    assert counts == Counts(sum(each.lines for _, each in pieces), sum(each.malformed for _, each in pieces))
