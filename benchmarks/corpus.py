@@ -29,6 +29,7 @@ FILES_MIN = 8
 FEW_FILES = 100
 FORK_BYTES_MAX = 4_000_000
 SNAPSHOT_BYTES = 160_000
+NS_PER_MS = 1_000_000
 PICTURE_BYTES = 3_000_000
 
 PROJECTS = ("shop_api", "web.front", "infra", "notes", "data-pipeline", "größe", "quota", "site/docs", "x")
@@ -115,6 +116,7 @@ class _Author:
                 self._duplicate(self._copied, part)
             else:
                 self._session(Clock.at_random(blocks, self._stock.chance), part)
+        _age_directories(self._root / "projects")
         tally = self._stock.tally
         tokens = tally.tokens
         return CorpusFacts(
@@ -248,11 +250,11 @@ class _Author:
         if stock.happens(0.08):
             folder = folder / "workflows" / f"wf_{stock.hex(8).decode()}-{stock.hex(3).decode()}"
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "journal.jsonl").write_bytes(b'{"type":"launched"}\n')
+            _note(folder / "journal.jsonl", b'{"type":"launched"}\n', talk.last_ms)
         folder.mkdir(parents=True, exist_ok=True)
         if talk.envelope.generation is Generation.NEW:
-            meta = '{"agentType": "general-purpose", "description": "check tests", "spawnDepth": 1}'
-            (folder / name).with_suffix(".meta.json").write_text(meta)
+            meta = b'{"agentType": "general-purpose", "description": "check tests", "spawnDepth": 1}'
+            _note((folder / name).with_suffix(".meta.json"), meta, talk.last_ms)
         return folder / name
 
     def _project(self, talk: Talk) -> Path:
@@ -275,7 +277,7 @@ class _Author:
     def _duplicate(self, written: Written, part: Part) -> None:
         """A whole file again, elsewhere: a restored backup, a moved project."""
         path = self._root / "projects" / f"-backup-{self._files}" / written.path.name
-        last_ms = written.path.stat().st_mtime_ns // 1_000_000
+        last_ms = written.path.stat().st_mtime_ns // NS_PER_MS
         self._put(path, written.path.read_bytes(), written.lines, last_ms)
         self._left_weight -= part.weight
         self._stock.tally.malformed += written.malformed
@@ -283,8 +285,7 @@ class _Author:
 
     def _put(self, path: Path, data: bytes, lines: int, last_ms: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        os.utime(path, ns=(last_ms * 1_000_000, last_ms * 1_000_000))
+        _note(path, data, last_ms)
         self._files += 1
         self._bytes += len(data)
         self._lines += lines
@@ -295,3 +296,18 @@ def _habits(stock: Stock) -> Habits:
     """0 to 12 % of lines lack a requestId, and all of those that came through a gateway."""
     anonymous = stock.one_of(ANONYMOUS)
     return Habits(GATEWAY_MODEL if anonymous == 1 else stock.one_of(MODELS), anonymous)
+
+
+def _note(path: Path, data: bytes, last_ms: int) -> None:
+    """Write a file as it would have been left at that time."""
+    path.write_bytes(data)
+    os.utime(path, ns=(last_ms * NS_PER_MS, last_ms * NS_PER_MS))
+
+
+def _age_directories(folder: Path) -> int:
+    """Directories changed when the newest file in them did, not when the corpus was made; in nanoseconds."""
+    newest = 0
+    for entry in folder.iterdir():
+        newest = max(newest, _age_directories(entry) if entry.is_dir() else entry.stat().st_mtime_ns)
+    os.utime(folder, ns=(newest, newest))
+    return newest

@@ -44,8 +44,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
         output = out.read()
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command, output, err.read())
-    peak_bytes = max(peak.bytes, usage.ru_maxrss * KIB)
-    return Cost(wall, usage.ru_utime + usage.ru_stime, peak_bytes, output)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, peak.bytes, output)
 
 
 class Peak(threading.Thread):
@@ -60,7 +59,7 @@ class Peak(threading.Thread):
 
     def run(self) -> None:
         while not self._done.wait(SAMPLE_S):
-            self.bytes = max(self.bytes, tree_bytes(self._pid))
+            self.bytes = max(self.bytes, tree_bytes(self._pid), high_water_bytes(self._pid))
 
     def stop(self) -> None:
         self._done.set()
@@ -92,8 +91,14 @@ def tree_bytes(pid: int) -> int:
 
 
 def high_water_bytes(pid: int) -> int:
-    """The most that this one process has ever had resident."""
-    return _field(Path(f"/proc/{pid}/status").read_bytes(), b"VmHWM:")
+    """The most that this one process has ever had resident; 0 once it has ended.
+
+    (The account that ``wait4`` gives is no use: it begins with the memory of the process that forked.)
+    """
+    try:
+        return _field(Path(f"/proc/{pid}/status").read_bytes(), b"VmHWM:")
+    except OSError:
+        return 0
 
 
 def _field(text: bytes, name: bytes) -> int:

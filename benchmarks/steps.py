@@ -16,7 +16,7 @@ from typing import NamedTuple
 from benchmarks import beside
 from benchmarks.daemon import POLL_S, STATUS, Client, Daemon, Place, Standing, summary
 from benchmarks.ground import Ground
-from benchmarks.process import Cost, Peak, high_water_bytes, run, tree_bytes, tree_cpu_s
+from benchmarks.process import Cost, Peak, run, tree_bytes, tree_cpu_s
 from benchmarks.table import Row, quantile
 
 GB = 1e9
@@ -99,7 +99,7 @@ def _memory(step: str, size_bytes: float) -> Row:
 
 def starting(bench: Run) -> list[Row]:
     """From nothing to the right window, and on until history is read, asked all the while."""
-    right, caught_up, peaks, marks, waits, nothings = [], [], [], [], [], []
+    right, caught_up, peaks, waits, nothings = [], [], [], [], []
     for _ in range(bench.runs):
         expected = bench.ground.standing()
         with Daemon(bench.place("daemon", fresh=True)) as daemon:
@@ -110,14 +110,13 @@ def starting(bench: Run) -> list[Row]:
             caught_up.append(daemon.age_s())
             peak.stop()
             peaks.append(peak.bytes)
-            marks.append(high_water_bytes(daemon.pid))
         nothings.append(run(beside.nothing(), {}).wall_s)
     seconds = quantile(right, 0.5)
     ratio = f"{seconds / quantile(nothings, 0.5):.0f}x python -c pass"
     rows = [
         Row("current window right from nothing", f"{seconds:.2f} s", "<= 1 s", ratio, seconds <= RIGHT_S),
         Row("history read in behind", f"{quantile(caught_up, 0.5):.2f} s"),
-        _memory("peak memory, daemon and its workers", max(*peaks, *marks)),
+        _memory("peak memory, daemon and its workers", max(peaks)),
     ]
     if waits:
         ms = quantile(waits, 0.99) * 1000

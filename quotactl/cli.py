@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from quotactl.console import EXIT_ZERO_ASKED, JSON_ASKED, Console
+from quotactl.console import EXIT_ZERO_ASKED, JSON_ASKED, Console, silence_output
 from quotactl.failure import Failure
 
 EXIT_INTERRUPTED = 130
@@ -144,13 +143,6 @@ def _tell(ctx: click.Context, failure: Failure) -> int:
     elif failure.message:
         click.echo(failure.message)
     return 0
-
-
-def silence_output() -> None:
-    """Nobody reads on: what is still buffered goes nowhere, and not into a traceback at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
 
 
 _CLI_EXAMPLES = """\b

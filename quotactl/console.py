@@ -12,6 +12,7 @@ from datetime import tzinfo
 import click
 
 from quotactl.client import Client, connect
+from quotactl.failure import Undone
 from quotactl.text import View
 from quotad import wire
 
@@ -64,13 +65,23 @@ class Console:
 
     def say(self, text: str) -> None:
         """Text for standard output, coloured or not as it comes."""
-        click.echo(text, color=self.colour)
+        self._write(text)
 
     def say_json(self, result: object) -> None:
         """JSON for programs: one line in a pipe, indented where a person looks at it."""
         text = json.dumps(result, ensure_ascii=False, indent=2 if self.terminal else None)
         # In JSON a lone surrogate is legal and in UTF-8 it is not: its escape is both.
-        click.echo(text.encode(errors="backslashreplace"))
+        self._write(text.encode(errors="backslashreplace"))
+
+    def _write(self, output: str | bytes) -> None:
+        try:
+            click.echo(output, color=self.colour)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            silence_output()
+            message = f"Standard output cannot be written: {error.strerror}."
+            raise Undone("output-failed", message) from error
 
     def _columns(self) -> int:
         asked = self.environment.get("COLUMNS", "")
@@ -85,6 +96,13 @@ class Console:
             return os.get_terminal_size(sys.stdout.fileno()).columns or COLUMNS_IN_A_PIPE
         except (OSError, ValueError):
             return COLUMNS_IN_A_PIPE
+
+
+def silence_output() -> None:
+    """Nobody can read on: what is still buffered goes nowhere, and not into a traceback at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def remember_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:  # noqa: FBT001 - click's shape

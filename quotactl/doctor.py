@@ -10,9 +10,11 @@ from quotactl import text
 from quotactl.cli import version
 from quotactl.console import Console, json_option
 from quotactl.failure import NoDaemon, Undone
-from quotactl.text import Line, Span, View
+from quotactl.text import Line, Span, Style, View
 from quotactl.up import last_words
 from quotad import wire
+
+_NARROW_COLUMNS = 60
 
 _DOCTOR_EXAMPLES = """\b
 Examples:
@@ -49,28 +51,37 @@ def doctor_lines(reply: wire.DoctorReply, view: View) -> Iterator[Line]:
     """The checks in the daemon's order, and what they come to."""
     checks = reply["checks"]
     column = max((text.cells(check["name"]) for check in checks), default=0) + 2
-    mark_cells = max(map(len, (view.signs.yes, view.signs.no))) + 1
     for check in checks:
-        yield from _check(check, column, mark_cells, view)
+        yield from _check(check, column, view)
     failed = sum(not check["ok"] for check in checks)
     yield ()
     if failed:
         yield (Span(f"{failed} of {len(checks)} checks failed.", "bad"),)
     else:
-        yield (Span(f"All {len(checks)} checks are fine.", "good"),)
+        yield (Span("Everything is fine.", "good"),)
 
 
-def _check(check: wire.CheckReply, column: int, mark_cells: int, view: View) -> Iterator[Line]:
-    mark, style = (view.signs.yes, "good") if check["ok"] else (view.signs.no, "bad")
-    head = Span(text.pad(mark, mark_cells), "good" if style == "good" else "bad")
-    name = text.pad(text.plain(check["name"]), column)
-    indent = mark_cells + column
+def _check(check: wire.CheckReply, column: int, view: View) -> Iterator[Line]:
+    """Mark, name, message; in a narrow view the message stands under the name."""
+    mark_cells = max(map(len, (view.signs.yes, view.signs.no))) + 1
+    mark = Span(text.pad(view.signs.yes if check["ok"] else view.signs.no, mark_cells), _mark_style(check))
+    name = Span(text.pad(text.plain(check["name"]), column), "" if check["ok"] else "bold")
+    narrow = view.width < _NARROW_COLUMNS
+    indent = mark_cells + (0 if narrow else column)
     first, *more = text.paragraph(Span(" " * indent), (Span(check["message"]),), view)
-    yield (head, Span(name, "" if check["ok"] else "bold"), *first[1:])
+    if narrow:
+        yield (mark, name)
+        yield first
+    else:
+        yield (mark, name, *first[1:])
     yield from more
     if check["remedy"]:
         arrow = " " * indent + view.signs.arrow + " "
         yield from text.paragraph(Span(arrow), (Span(check["remedy"], "bold"),), view)
+
+
+def _mark_style(check: wire.CheckReply) -> Style:
+    return "good" if check["ok"] else "bad"
 
 
 def _with_last_words(console: Console, message: str) -> str:

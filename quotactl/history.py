@@ -45,7 +45,7 @@ def _when(ctx: click.Context, param: click.Parameter, value: str | None) -> str 
     zone = UTC if ctx.params.get("utc") else console.zone
     try:
         return iso_of(value, console.now(), zone)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise click.BadParameter(f"{value!r} is no time. Say {_DATE_FORMS}.", ctx, param) from error
 
 
@@ -121,7 +121,7 @@ def history(  # noqa: PLR0913 - one argument an option
         console.say(csv_text(rows).rstrip("\n"))
     else:
         view = console.view(zone=UTC) if utc else console.view()
-        console.say(text.paint(history_lines(rows, by, console.now(), view), view))
+        console.say(text.paint(history_lines(rows, by, view), view))
 
 
 def csv_text(rows: Sequence[wire.HistoryRow]) -> str:

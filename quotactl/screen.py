@@ -6,6 +6,7 @@ rich draws; it takes long to import, so only what is live imports this module.
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import sys
@@ -19,7 +20,9 @@ from rich.console import Console as RichConsole
 from rich.live import Live
 from rich.text import Text
 
-_QUIT_KEYS = frozenset({b"q", b"Q", b"\x1b"})
+_QUIT_KEYS = frozenset(b"qQ\x1b")
+_OTHER_KEYS = re.compile(rb"\x1b[\[O][0-?]*[ -/]*[@-~]")
+"""Arrows and the like, which begin with the sign of the escape key (ECMA-48, 5.4)."""
 _KEY_BYTES = 64
 
 Handler: TypeAlias = Callable[[int, FrameType | None], object]
@@ -88,7 +91,7 @@ class Screen:
         pressed = os.read(keys, _KEY_BYTES)
         if not pressed:
             self._keys = None
-        return pressed in _QUIT_KEYS
+        return not _QUIT_KEYS.isdisjoint(_OTHER_KEYS.sub(b"", pressed))
 
     def _handle(self, number: signal.Signals, handler: Handler) -> None:
         before = signal.signal(number, handler)

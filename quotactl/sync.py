@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from quotactl import text, words
 from quotactl.console import Console
 from quotactl.failure import Undone
 
@@ -36,7 +35,7 @@ def sync(console: Console, *, seconds: float) -> None:
     """
     with console.connect() as client:
         reply = client.sync(seconds)
-    taken = words.duration(reply["seconds"] * 1000).replace(text.HARD, " ")
+    taken = f"{reply['seconds']:.1f} s"
     if not reply["caught_up"]:
         message = f"Not everything has been read within {taken}; the rest goes on in the background."
         raise Undone("timed-out", message)

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from itertools import groupby
 from typing import Literal, NamedTuple, TypeAlias
 
 Style = Literal["", "bold", "dim", "good", "fair", "bad", "worst"]
@@ -136,9 +137,15 @@ def middle(path: str, width: int, view: View) -> str:
     room = width - cells(mark)
     if room <= 0:
         return fit(path, width)
-    head = fit(path, room // 3)
-    tail = fit(path[::-1], room - cells(head))[::-1]
-    return head + mark + tail
+    begin = fit(path, room // 3)
+    return begin + mark + fit(path[::-1], room - cells(begin))[::-1]
+
+
+def head(text: str, width: int, view: View) -> str:
+    """The text with its end left out visibly where it is too long."""
+    if cells(text) <= width:
+        return text
+    return fit(fit(text, width - cells(view.signs.ellipsis)) + view.signs.ellipsis, width)
 
 
 def place(path: str, view: View) -> str:
@@ -223,7 +230,9 @@ def _wrapped(line: Line, first: int, room: int) -> list[list[Span]]:
             left, gap = room, ""
         rest = word
         while cells(rest) > left:
-            piece = fit(rest, left) or rest[:1]
+            piece = fit(rest, left)
+            # Of a path whole directories stay together.
+            piece = piece[: piece.rfind("/") + 1] or piece or rest[:1]
             lines[-1].append(Span(piece, style))
             rest = rest[len(piece) :]
             lines.append([])
@@ -251,8 +260,8 @@ def paint(lines: Iterable[Line], view: View) -> str:
 def _painted(line: Line, view: View) -> str:
     left = view.width
     parts: list[str] = []
-    for text, style in _trimmed(line):
-        shown = fit(plain(text), left).replace(HARD, " ")
+    for style, spans in groupby(_trimmed(line), key=lambda span: span.style):
+        shown = fit(plain("".join(span.text for span in spans)), left).replace(HARD, " ")
         left -= cells(shown)
         code = _SGR.get(style) if view.colour and shown.strip() else None
         parts.append(f"\x1b[{code}m{shown}\x1b[0m" if code else shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from datetime import date as Date  # noqa: N812 - `date` is a word here
 
 from quotactl.text import HARD, View
 
@@ -75,11 +76,16 @@ def clock(instant: int, now: int, view: View) -> str:
     return f"{date(local)}{HARD}{time}"
 
 
-def date(local: datetime) -> str:
-    """``22 Nov``, in English whatever the locale is."""
-    return f"{local.day}{HARD}{_MONTHS[local.month - 1]}"
+def date(local: Date) -> str:
+    """``22 Nov``."""
+    return f"{local.day}{HARD}{month(local)}"
 
 
-def weekday(local: datetime) -> str:
+def month(local: Date) -> str:
+    """``Nov``, in English whatever the locale is."""
+    return _MONTHS[local.month - 1]
+
+
+def weekday(local: Date) -> str:
     """``Sun``, in English whatever the locale is."""
     return _DAYS[local.weekday()]

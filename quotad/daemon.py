@@ -11,8 +11,9 @@ import sqlite3
 import sys
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, assert_never
 
 from quotad import instance, logs, settings, wire
@@ -24,16 +25,18 @@ from quotad.domain.inputs import PolicyChanged, ProblemCleared, ProblemRaised, Q
 from quotad.domain.notice import Mark
 from quotad.domain.state import State
 from quotad.engine import Engine
-from quotad.intake.intake import Intake
+from quotad.intake.intake import Intake, stamp
 from quotad.ipc.server import Server
 from quotad.ipc.socket_file import SocketRefused
 from quotad.readiness import Readiness, watchdog_interval
 from quotad.settings import Settings, SettingsInvalid
-from quotad.sinks.notifier import Notifier
+from quotad.sinks.notifier import UNAVAILABLE, Notifier
 from quotad.sinks.snapshot import Snapshots
 from quotad.store.damage import NewerLedger
 from quotad.store.ledger_file import LedgerFile
 from quotad.store.thread import LedgerThread
+
+LEDGER_NAME = "ledger.db"
 
 EXIT_FAILED = 1
 EXIT_HELD = 75
@@ -42,6 +45,10 @@ EXIT_SETTINGS = 78
 UPKEEP_SECONDS = 30.0
 """Lock, socket and quiet hours are looked at this often."""
 START_EXTENSION_SECONDS = 60.0
+"""While the first reading lasts, the service manager is asked for so much more, each time anew."""
+
+LOCK_TROUBLE = "lock-unavailable"
+SOCKET_TROUBLE = "socket-unavailable"
 
 _log = logging.getLogger(__name__)
 
@@ -79,16 +86,13 @@ def main(  # noqa: PLR0911 - one way out for each exit code of CONTRACT
         return _complain(str(fault), EXIT_SETTINGS)
     clock = _clock(options.demo_clock)
     try:
-        ledger = LedgerFile.open(paths.state / "ledger.db", stamp=_stamp(clock))
+        ledger = LedgerFile.open(paths.state / LEDGER_NAME, stamp=stamp(clock.now()))
     except NewerLedger as fault:
         return _complain(str(fault), EXIT_FAILED)
     except (OSError, sqlite3.Error) as fault:
         return _complain(f"the ledger {paths.state / 'ledger.db'} cannot be opened: {fault}", EXIT_FAILED)
     daemon = Daemon(options, paths, environment, platform, chosen, held, ledger, clock)
-    try:
-        return asyncio.run(daemon.read_once() if options.does == "once" else daemon.serve())
-    except SocketRefused as fault:
-        return _complain(str(fault), EXIT_FAILED)
+    return asyncio.run(daemon.read_once() if options.does == "once" else daemon.serve())
 
 
 def _complain(message: str, code: int) -> int:
@@ -118,10 +122,6 @@ def _clock(demo: str | None) -> Clock:
     return ScaledClock(wire.instant(start), float(rate), int(reference_ns))
 
 
-def _stamp(clock: Clock) -> str:
-    return datetime.fromtimestamp(clock.now() / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
 class _Stopped(Exception):  # noqa: N818 - it ends the task group, nothing went wrong
     """Somebody asked the daemon to end."""
 
@@ -147,9 +147,11 @@ class Daemon:
         self._held = held
         self._clock = clock
         self._set_aside = ledger.set_aside
-        self._ledger = LedgerThread(ledger)
+        self._ledger = LedgerThread(ledger, paths.state / LEDGER_NAME)
         self._engine = Engine(State(policy_of(chosen)), clock, self._carry)
         self._announcements: asyncio.Queue[Announce] = asyncio.Queue()
+        self._unremembered: set[Mark] = set()
+        """Marks that the disk has not taken yet."""
         self._stopping = asyncio.Event()
         self._readiness = Readiness(environment.get("NOTIFY_SOCKET"))
         self._snapshots = Snapshots(paths.root, self._engine.standing, clock, self._trouble)
@@ -183,26 +185,38 @@ class Daemon:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start()
-                await self._intake.current.wait()
+                for work in (self._announce(), self._stop()):
+                    self._tasks.create_task(work)
+                self._replaceable["notifier"] = self._tasks.create_task(self._notifier.run())
+                await self._read_what_is_current()
                 async with Server(self._paths, self._answers.methods()) as self._server:
                     self._server.subscribers.publish(self._answers.status)
                     self._readiness.ready()
                     await self._keep_up()
         except* _Stopped:
-            self._readiness.stopping()
+            pass
         except* instance.AnotherDaemon as held:
             code = _complain(str(held.exceptions[0]), EXIT_HELD)
+        except* SocketRefused as refused:
+            code = _complain(str(refused.exceptions[0]), EXIT_FAILED)
         await self._end()
+        # The loop's end gives signals their default back, and a second SIGTERM would spoil the exit code.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
         return code
 
     async def read_once(self) -> int:
-        """Read everything there is, write ledger and snapshots, print one line."""
+        """Read everything there is, write ledger and snapshots, print one line.
+
+        Nothing is announced, and so nothing is marked as announced.
+        """
         began = self._clock.monotonic()
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start()
                 await self._intake.caught_up.wait()
-                self._stopping.set()
+                raise _Stopped  # noqa: TRY301 - it ends the task group
         except* _Stopped:
             pass
         groups = await self._ledger.run(lambda ledger: ledger.history(None, "model"))
@@ -228,20 +242,27 @@ class Daemon:
                 f"the ledger was damaged and lies in {self._set_aside} now; all transcripts are read anew"
             )
             self._trouble("ledger-set-aside", message)
-        for work in (self._engine.keep_time(), self._announce(), self._snapshots.run(), self._stop()):
+        self._watch_quiet_hours()
+        for work in (self._engine.keep_time(), self._snapshots.run()):
             self._tasks.create_task(work)
-        self._replaceable = {
-            "notifier": self._tasks.create_task(self._notifier.run()),
-            "intake": self._tasks.create_task(self._intake.run(places)),
-        }
+        self._replaceable["intake"] = self._tasks.create_task(self._intake.run(places))
+
+    async def _read_what_is_current(self) -> None:
+        """Wait for the first reading, and keep the service manager from losing patience meanwhile."""
+        while not self._intake.current.is_set():
+            self._readiness.extend(START_EXTENSION_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(START_EXTENSION_SECONDS / 4):
+                    await self._intake.current.wait()
 
     async def _stop(self) -> None:
         await self._stopping.wait()
+        self._readiness.stopping()
         raise _Stopped
 
     async def _end(self) -> None:
         """Write down what is known; the group's tasks are gone."""
-        await self._intake.settled()
+        await self._intake.finish()
         await self._snapshots.flush()
         await asyncio.to_thread(self._close)
 
@@ -256,26 +277,45 @@ class Daemon:
         while True:
             self._watch_quiet_hours()
             self._hold_on()
-            if self._server is not None:
-                await self._server.keep_listening()
+            await self._keep_listening()
             await self._intake.refresh()
+            if self._unremembered:
+                await self._remember(())
             self._readiness.status(self._one_line())
             self._readiness.alive()
             await self._clock.sleep(min(interval, UPKEEP_SECONDS))
 
     def _hold_on(self) -> None:
         """A lock whose file was swept away keeps nobody out: take it again."""
-        if not self._held.still_ours():
-            _log.warning("the lock %s had vanished and was made again", self._held.path)
+        if self._held.still_ours():
+            return
+        try:
             held = instance.hold(self._paths.state)
-            self._held.release()
-            self._held = held
+        except instance.StateRefused as fault:
+            self._trouble(LOCK_TROUBLE, str(fault))
+            return
+        _log.warning("the lock %s had vanished and was made again", self._held.path)
+        self._held.release()
+        self._held = held
+        self._trouble(LOCK_TROUBLE, None)
+
+    async def _keep_listening(self) -> None:
+        assert self._server is not None, "called while it listens"
+        try:
+            await self._server.keep_listening()
+        except SocketRefused as fault:
+            self._trouble(SOCKET_TROUBLE, str(fault))
+        else:
+            self._trouble(SOCKET_TROUBLE, None)
 
     def _watch_quiet_hours(self) -> None:
-        local = datetime.fromtimestamp(self._clock.now() / 1000).astimezone()
-        quiet = settings.is_quiet(self._settings.notify.quiet, local.hour * 60 + local.minute)
+        quiet = self._is_quiet()
         if quiet != self._engine.state.quiet:
             self._engine.submit(QuietChanged(quiet))
+
+    def _is_quiet(self) -> bool:
+        local = datetime.fromtimestamp(self._clock.now() / 1000).astimezone()
+        return settings.is_quiet(self._settings.notify.quiet, local.hour * 60 + local.minute)
 
     def _one_line(self) -> str:
         window = self._engine.standing().windows[0]
@@ -310,10 +350,14 @@ class Daemon:
             self._notifier.offer(announce.notice)
 
     async def _remember(self, marks: tuple[Mark, ...]) -> None:
+        self._unremembered.update(marks)
+        tried = tuple(self._unremembered)
         try:
-            await self._ledger.run(lambda ledger: ledger.remember(marks))
+            await self._ledger.run(lambda ledger: ledger.remember(tried))
         except sqlite3.Error as fault:
-            _log.warning("an announcement could not be remembered for the next start: %s", fault)
+            _log.warning("what was announced cannot be remembered yet: %s", fault)
+        else:
+            self._unremembered.difference_update(tried)
 
     def _trouble(self, code: str, message: str | None) -> None:
         self._engine.submit(ProblemCleared(code) if message is None else ProblemRaised(code, message))
@@ -327,30 +371,45 @@ class Daemon:
 
     def _take_settings(self) -> str | None:
         """Read the settings again; a bad file changes nothing. What is wrong with it, if anything is."""
-        self._readiness.reloading(self._clock.monotonic())
+        # Whoever is still being started is not reloading, and must not be taken for ready.
+        if self._server is not None:
+            self._readiness.reloading(self._clock.monotonic())
         try:
             chosen = settings.load(self._paths)
         except SettingsInvalid as fault:
             self._trouble("settings-invalid", f"{fault}; the old settings stay in force")
             return str(fault)
         finally:
-            self._readiness.ready()
+            if self._server is not None:
+                self._readiness.ready()
         self._trouble("settings-invalid", None)
         before, self._settings = self._settings, chosen
-        if chosen == before:
-            return None
-        places = places_of(chosen, self._environment)
-        self._engine.submit(PolicyChanged(policy_of(chosen), tuple(place.account for place in places)))
-        self._watch_quiet_hours()
-        if places != places_of(before, self._environment):
-            self._replaceable.pop("intake").cancel()
-            self._intake = self._answers.intake = Intake(self._engine, self._ledger, self._clock)
-            self._replaceable["intake"] = self._tasks.create_task(self._intake.run(places))
+        if chosen != before:
+            self._adopt(before, chosen)
+        return None
+
+    def _adopt(self, before: Settings, chosen: Settings) -> None:
         if chosen.notify != before.notify:
             self._replaceable.pop("notifier").cancel()
             self._notifier = self._answers.notifier = self._new_notifier()
             self._replaceable["notifier"] = self._tasks.create_task(self._notifier.run())
-        return None
+            # What is wrong with the new channels is for the new notifier to find.
+            self._trouble(UNAVAILABLE, None)
+        # Hours that are quiet now are so before the new policy has anything to say.
+        if self._is_quiet():
+            self._watch_quiet_hours()
+        places = places_of(chosen, self._environment)
+        policy = PolicyChanged(policy_of(chosen), tuple(place.account for place in places))
+        if places == places_of(before, self._environment):
+            self._engine.submit(policy)
+        else:
+            self._replaceable.pop("intake").cancel()
+            self._tasks.create_task(asyncio.to_thread(self._intake.close))
+            self._intake = self._answers.intake = Intake(self._engine, self._ledger, self._clock)
+            # It is for the new one to answer what the policy's change makes the domain ask.
+            self._engine.submit(policy)
+            self._replaceable["intake"] = self._tasks.create_task(self._intake.run(places))
+        self._watch_quiet_hours()
 
     def _new_notifier(self) -> Notifier:
         channels = channels_of(self._settings, self._environment, self._platform)

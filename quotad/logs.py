@@ -14,9 +14,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import NamedTuple, TextIO
 
-REPEATS_MAX = 5
-"""The same message is logged so often in ``REPEATS_SECONDS``; the rest is a number in the next one."""
 REPEATS_SECONDS = 60.0
+"""The same message is logged once in this time; how often it was left out is said in the next one."""
 MESSAGES_REMEMBERED_MAX = 1000
 
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))
@@ -99,12 +98,12 @@ def _escaped(line: str) -> str:
 
 
 class _Told(NamedTuple):
-    since: float
-    times: int
+    at: float
+    left_out: int
 
 
 class RepeatsSummed(logging.Filter):
-    """Lets a message through ``REPEATS_MAX`` times a minute, and says later how often it was left out.
+    """Lets the same message through once a minute, and says in the next one how often it was left out.
 
     asyncio alone wrote 2,000 lines a second while there were no file descriptors left.
     """
@@ -114,14 +113,21 @@ class RepeatsSummed(logging.Filter):
         self._told: dict[tuple[str, int, str], _Told] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        key = (record.name, record.levelno, str(record.msg).partition("\n")[0])
+        key = (record.name, record.levelno, _said(record).partition("\n")[0])
         told = self._told.get(key)
-        if told is None or not 0 <= record.created - told.since < REPEATS_SECONDS:
-            if len(self._told) >= MESSAGES_REMEMBERED_MAX:
-                self._told.clear()
-            if told is not None and told.times > REPEATS_MAX:
-                record.left_out = told.times - REPEATS_MAX
-            self._told[key] = _Told(record.created, 1)
-            return True
-        self._told[key] = _Told(told.since, told.times + 1)
-        return told.times < REPEATS_MAX
+        if told is not None and 0 <= record.created - told.at < REPEATS_SECONDS:
+            self._told[key] = _Told(told.at, told.left_out + 1)
+            return False
+        if len(self._told) >= MESSAGES_REMEMBERED_MAX:
+            self._told.clear()
+        self._told[key] = _Told(record.created, 0)
+        record.left_out = told.left_out if told is not None else 0
+        return True
+
+
+def _said(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):
+        # Arguments that do not fit: said where the entry is written, which must not fail for its sender.
+        return str(record.msg)

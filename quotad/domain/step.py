@@ -133,16 +133,20 @@ def _anchor(state: State, anchored: Anchored) -> bool:
 
 
 def _adopt(state: State, change: PolicyChanged, now: Instant, effects: list[Effect]) -> None:
-    """A new policy: prices may differ, so what is in memory is read back anew."""
-    state.policy = change.policy
-    known = state.accounts
+    """A new policy. Where prices are others, or the account is new, memory is filled anew."""
+    priced_alike = state.policy.estimates == change.policy.estimates
+    known, state.accounts, state.policy = state.accounts, {}, change.policy
     if set(change.accounts) != known.keys():
         state.caught_up = False
-    state.accounts = {}
     for identity in change.accounts:
+        before = known.get(identity)
+        if before is not None and priced_alike:
+            before.anchor_stale = True
+            state.accounts[identity] = before
+            continue
         account = Account(identity, Ledger(change.policy.estimate), horizon=now)
-        if identity in known:
-            account.readings = known[identity].readings
+        if before is not None:
+            account.readings = before.readings
         state.accounts[identity] = account
         account.horizon = now - account.reach(change.policy)
         effects.append(Recall(identity, account.horizon))

@@ -39,9 +39,7 @@ class Tokens(NamedTuple):
 
     def most(self, other: Tokens) -> Tokens:
         """Per-field maximum: only ``output`` grows from line to line, the rest is right at once."""
-        return Tokens(
-            max(self[0], other[0]), max(self[1], other[1]), max(self[2], other[2]), max(self[3], other[3])
-        )
+        return Tokens(*map(max, self, other))
 
 
 NO_TOKENS = Tokens()
@@ -67,19 +65,15 @@ class UsageEvent(NamedTuple):
 
 def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:
     """Two lines of the same (message id, request id) as one event: most tokens, earliest line."""
-    if one == other:
-        return one
-    first = one if one.origin <= other.origin else other
-    return UsageEvent(
-        first.message,
-        first.request,
-        first.at,
-        first.session,
-        first.model,
-        first.cwd,
-        one.sidechain and other.sidechain,
-        one.tokens.most(other.tokens),
-    )
+    if one.at == other.at:
+        first = one if one.origin <= other.origin else other
+    else:
+        first = one if one.at < other.at else other
+    tokens = one.tokens if one.tokens == other.tokens else one.tokens.most(other.tokens)
+    sidechain = one.sidechain and other.sidechain
+    if tokens == first.tokens and sidechain == first.sidechain:
+        return first
+    return first._replace(tokens=tokens, sidechain=sidechain)
 
 
 def standing_call(rows: Iterable[UsageEvent]) -> UsageEvent:

@@ -13,7 +13,7 @@ from quotad.sources.scan import Unreadable
 from quotad.sources.tail import Decode, finished, read_file
 from quotad.sources.tree import Found
 
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 16 * 1024 * 1024
 """What is read before the loop and the ledger on disk get their share."""
 
 

@@ -8,24 +8,26 @@ about where a reading ended; it only must not leave anything out.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import NamedTuple, assert_never
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from quotad.clock import Clock
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.effects import Anchor, Recall
-from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered, Seen
+from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered
 from quotad.domain.instant import Instant
 from quotad.domain.usage import AccountId
 from quotad.engine import Engine
 from quotad.intake.files import AccountFiles, Places
 from quotad.intake.history import BATCH_BYTES, Order, news, read
-from quotad.intake.recollection import anchored, recalled
+from quotad.intake.portions import submit
+from quotad.intake.questions import Questions
 from quotad.intake.recorder import Recorder
+from quotad.sources.scan import Scan
 from quotad.sources.tail import follow
 from quotad.sources.tree import Found
 from quotad.sources.watch import WatchUnavailable, hints
@@ -35,16 +37,20 @@ LIVE_BYTES_MAX = 4 * 1024 * 1024
 """A file that grew by more is left to the reading thread, so that no answer waits for it."""
 LIVE_FILES_MAX = 100
 """More changed files than this at once are left to the reading thread, too."""
-PORTION = 500
-"""Events the engine takes in before others have their turn: a few milliseconds."""
 HOT_SECONDS = 3.0
 """Hot files are looked at this often without any hint."""
 LOOKS_PER_SWEEP = 10
 """After so many looks at the hot files all files are looked at."""
 
 LEDGER_TROUBLE = "ledger-unavailable"
+SET_ASIDE = "ledger-set-aside"
 UNREADABLE = "unreadable"
 WATCH_TROUBLE = "watch-unavailable"
+
+
+def stamp(now: Instant) -> str:
+    """An instant as a part of a file's name."""
+    return datetime.fromtimestamp(now / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 class Waiting(NamedTuple):
@@ -73,13 +79,15 @@ class Intake:
         self._clock = clock
         self._recorder = Recorder(ledger, clock, lambda message: self._problem(LEDGER_TROUBLE, message))
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
+        self._scanner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scanner")
         self._accounts: list[AccountFiles] = []
-        self._asks: asyncio.Queue[Recall | Anchor] = asyncio.Queue()
+        self._questions = Questions(engine, ledger, self._recorder, clock, self._problem)
         self._waiting: deque[Waiting] = deque()
         self._waiting_paths: set[str] = set()
         self._more = asyncio.Event()
         self._idle = asyncio.Event()
         self._looking = asyncio.Lock()
+        self._asked = self._served = 0
         self._stop_watching = asyncio.Event()
         self.progress = Progress()
         self.current = asyncio.Event()
@@ -93,13 +101,13 @@ class Intake:
 
     def ask(self, question: Recall | Anchor) -> None:
         """Answer a question of the domain's, by an input, when its turn comes."""
-        self._asks.put_nowait(question)
+        self._questions.ask(question)
 
     async def run(self, places: Sequence[Places]) -> None:
         """Read what is there and follow it for ever; the engine knows the accounts already."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._answer())
-            tasks.create_task(self._recorder.keep_trying())
+            tasks.create_task(self._questions.run())
+            tasks.create_task(self._recorder.run())
             await self._open(places)
             tasks.create_task(self._read_history())
             await self.current.wait()
@@ -109,12 +117,21 @@ class Intake:
             tasks.create_task(self._recover())
 
     async def refresh(self) -> None:
-        """Take in what was appended to hot files: afterwards no answer is older than its question."""
+        """Take in what was appended to hot files: afterwards no answer is older than its question.
+
+        One look serves everybody who asked before it began.
+        """
+        self._asked += 1
+        mine = self._asked
         async with self._looking:
+            if self._served >= mine:
+                return
+            serving = self._asked
             for files in self._accounts:
                 seen = files.tree.glance(self._clock.file_time_ns())
                 files.looked(seen, everywhere=False)
                 await self._take(files, seen.changed)
+            self._served = serving
         self._tell_unreadable()
 
     async def sync(self) -> None:
@@ -122,15 +139,20 @@ class Intake:
         await self._sweep()
         await self._idle.wait()
         await self._recorder.settled()
-        await self._asks.join()
+        await self._questions.answered()
 
     async def settled(self) -> None:
-        """Return once everything that was read has been handed to the ledger on disk."""
+        """Return once the ledger on disk has everything that was read."""
         await self._recorder.settled()
 
+    async def finish(self) -> None:
+        """Write down what was read; nothing runs any more."""
+        await self._recorder.finish()
+
     def close(self) -> None:
-        """Let go of the reading thread; blocking."""
+        """Let go of the threads; blocking."""
         self._reader.shutdown()
+        self._scanner.shutdown()
 
     # At the start.
 
@@ -139,9 +161,10 @@ class Intake:
         self._engine.submit(Remembered(tuple(marks)))
         for place in places:
             self._accounts.append(AccountFiles(place, await self._known(place.account)))
-        await self._asks.join()
-        async with self._looking:
-            found = [one for files in self._accounts for one in await self._look(files)]
+        await self._questions.answered()
+        found = [
+            one for files in self._accounts for one in await self._compare(files, await self._scan(files))
+        ]
         found.sort(key=lambda one: one.found.stamp.mtime_ns, reverse=True)
         self._leave_to_thread(found)
         self.progress.files = len(found)
@@ -150,9 +173,11 @@ class Intake:
     async def _known(self, account: AccountId) -> dict[str, Cursor]:
         return await self._ledger.run(lambda ledger: ledger.cursors(account))
 
-    async def _look(self, files: AccountFiles) -> list[Waiting]:
+    async def _scan(self, files: AccountFiles) -> Scan:
         loop = asyncio.get_running_loop()
-        scan = await loop.run_in_executor(self._reader, files.tree.scan, self._clock.file_time_ns())
+        return await loop.run_in_executor(self._scanner, files.tree.scan, self._clock.file_time_ns())
+
+    async def _compare(self, files: AccountFiles, scan: Scan) -> list[Waiting]:
         seen = files.tree.compare(scan)
         vanished = files.looked(seen, everywhere=True)
         if vanished:
@@ -162,7 +187,7 @@ class Intake:
     async def _catch_up(self) -> None:
         await self._idle.wait()
         await self._recorder.settled()
-        await self._asks.join()
+        await self._questions.answered()
         self._engine.submit(CaughtUp())
         self.caught_up.set()
 
@@ -196,7 +221,7 @@ class Intake:
     async def _now_current(self) -> None:
         if not self.current.is_set():
             await self._recorder.settled()
-            await self._asks.join()
+            await self._questions.answered()
             self.current.set()
 
     async def _read_some(self) -> None:
@@ -215,9 +240,9 @@ class Intake:
         self._waiting.extendleft(Waiting(files, found) for found in reversed(reading.rest))
         self._waiting_paths -= {order.found.path for order in orders} - {found.path for found in reading.rest}
         self.progress.files_done += len(orders) - len(reading.rest)
-        written = self._recorder.record(reading.batch)
+        self._recorder.record(reading.batch)
         await self._hand_over(files, reading.batch)
-        await written
+        await self._recorder.settled()
 
     # What happens now.
 
@@ -256,20 +281,14 @@ class Intake:
         self.progress.bytes_done += batch.bytes_read
         account = self._engine.state.accounts.get(batch.account)
         if account is not None:
-            await self._submit(news(batch, account.horizon))
-
-    async def _submit(self, seen: Seen) -> None:
-        for begin in range(0, max(1, len(seen.usage)), PORTION):
-            portion = replace(seen, usage=seen.usage[begin : begin + PORTION])
-            self._engine.submit(portion)
-            seen = replace(seen, logs=(), readings=())
-            await self._clock.sleep(0)
+            await submit(self._engine, news(batch, account.horizon), self._clock)
 
     async def _sweep(self) -> None:
         """Look at everything and take in what is new."""
-        async with self._looking:
-            for files in self._accounts:
-                found = await self._look(files)
+        for files in self._accounts:
+            scan = await self._scan(files)
+            async with self._looking:
+                found = await self._compare(files, scan)
                 if len(found) > LIVE_FILES_MAX:
                     self._leave_to_thread(found)
                 else:
@@ -292,35 +311,15 @@ class Intake:
                 files.tree.hint(paths)
             await self.refresh()
 
-    # What the domain and the disk ask for.
-
-    async def _answer(self) -> None:
-        while True:
-            question = await self._asks.get()
-            try:
-                await self._answer_one(question)
-            except sqlite3.Error as fault:
-                self._problem(LEDGER_TROUBLE, f"the ledger cannot be read: {fault}")
-            finally:
-                self._asks.task_done()
-
-    async def _answer_one(self, question: Recall | Anchor) -> None:
-        match question:
-            case Recall():
-                answer = await self._ledger.run(lambda ledger: recalled(ledger, question))
-                self._engine.submit(replace(answer, usage=()))
-                await self._submit(Seen(answer.account, answer.usage))
-            case Anchor():
-                self._engine.submit(await self._ledger.run(lambda ledger: anchored(ledger, question)))
-            case _:
-                assert_never(question)
-
     async def _recover(self) -> None:
-        """After the disk took nothing for too long: read again from where the ledger on disk is."""
+        """After batches were let go: read again from where the ledger on disk is, renewed if it is broken."""
         while True:
-            await self._recorder.overflowed.wait()
-            self._recorder.overflowed.clear()
-            await self._recorder.written.wait()
+            await self._recorder.lost.wait()
+            self._recorder.lost.clear()
+            if self._recorder.damaged:
+                self._recorder.damaged = False
+                place = await self._ledger.renew(stamp(self._clock.now()))
+                self._problem(SET_ASIDE, f"the ledger was damaged and lies in {place} now; all is read anew")
             for files in self._accounts:
                 files.resume(await self._known(files.account))
             await self._sweep()

@@ -28,6 +28,9 @@ from quotad.ipc.requests import (
 )
 from quotad.ipc.subscribers import Subscribers
 
+TURNED_AWAY_MAX = 16
+"""Connections beyond the limit that are kept until they have been told so."""
+
 SUBSCRIBE = "subscribe"
 STATUS = "status"
 
@@ -59,14 +62,21 @@ class Clients:
     """The uid whose processes may ask."""
     tasks: asyncio.TaskGroup
     connections: set[Connection] = field(default_factory=set)
+    turned_away: set[Connection] = field(default_factory=set)
+    """Those for whom there was no room, until they have been told."""
     stopping: bool = False
     all_gone: asyncio.Event = field(default_factory=asyncio.Event)
     """While stopping: set once no connection is left."""
 
     def release(self, connection: Connection) -> None:
         self.connections.discard(connection)
-        if self.stopping and not self.connections:
+        self.turned_away.discard(connection)
+        if self.stopping and not self.everybody:
             self.all_gone.set()
+
+    @property
+    def everybody(self) -> set[Connection]:
+        return self.connections | self.turned_away
 
 
 class Connection(asyncio.Protocol):
@@ -105,8 +115,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
         elif len(clients.connections) >= clients.limits.connections or clients.stopping:
             _log.warning("refused a connection: %d are open", len(clients.connections))
-            transport.write(error_line(None, wire.REFUSED, "too many connections: try again", "busy"))
-            transport.close()
+            self._turn_away()
         else:
             clients.connections.add(self)
             # Whatever the kernel does not take is a reason to wait: at most one line is kept here.
@@ -122,9 +131,13 @@ class Connection(asyncio.Protocol):
         self._go_on()
 
     def eof_received(self) -> bool:
-        """Whether to stay open: replies may be under way to a client that has only stopped sending."""
+        """Whether to stay open: replies may be under way to a client that has only stopped sending.
+
+        A subscriber that has done so is taken for gone, because one that is gone looks no different and would
+        hold its place until the next change.
+        """
         self._ended = True
-        return not self._refused and (self._busy or self._paused or self._subscribed)
+        return not self._refused and (self._busy or self._paused)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -175,21 +188,24 @@ class Connection(asyncio.Protocol):
             return
         if line is not None:
             self._begin(line)
-        elif self._ended and not self._subscribed:
+        elif self._ended:
             self._transport.close()
         else:
             self._transport.resume_reading()
             self._wait()
 
     def _begin(self, line: bytes) -> None:
+        request = decode(line)
+        if self in self._clients.turned_away:
+            self._refused = True
+            self._send(_no_room(request.id))
+            self._transport.close()
+            return
         self._busy = True
         self._stop_waiting()
-        request = decode(line)
         if isinstance(request, Malformed):
             self._finish_soon(error_line(*request))
-            return
-        call = self._call(request.method)
-        if call is not None:
+        elif (call := self._call(request.method)) is not None:
             self._task = self._clients.tasks.create_task(self._answer(request, call))
         elif request.notification:
             self._finish_soon(b"")
@@ -268,6 +284,15 @@ class Connection(asyncio.Protocol):
         self._waiting = None
         self._waiting_for_rest = False
 
+    def _turn_away(self) -> None:
+        """There is no room: say so to the first request, which is on its way, if there is room for that."""
+        if len(self._clients.turned_away) < TURNED_AWAY_MAX:
+            self._clients.turned_away.add(self)
+            self._waiting = self._loop.call_later(self._clients.limits.message, self._transport.close)
+        else:
+            self._send(_no_room(None))
+            self._transport.close()
+
     def _rest_is_late(self) -> None:
         self._part(error_line(None, wire.REFUSED, "the rest of the request did not come", "timed-out"))
 
@@ -300,6 +325,10 @@ class Connection(asyncio.Protocol):
         else:
             _log.info("cut a connection that does not read: %d bytes waited", now_left)
             self._transport.abort()
+
+
+def _no_room(identity: wire.RequestId) -> bytes:
+    return error_line(identity, wire.REFUSED, "too many connections: try again", "busy")
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

@@ -34,7 +34,7 @@ _MEANINGS = {
     "hello": "Who answers, and which protocol it speaks.",
     "status": "Where we stand now. Never older than the question.",
     "sync": "Waits until everything that was on disk when asked has been taken in.",
-    "subscribe": "A full status, then a `status` notification per change, whose `params` are alike.",
+    "subscribe": "A full status, then a `status` notification per change until the client closes its side.",
     "history": "Totals from the ledger, oldest first.",
     "doctor": "What is wrong and what to do about it.",
     "notify.test": "Sends one notice through every channel.",

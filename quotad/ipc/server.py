@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -52,7 +53,8 @@ class Server:
     async def __aenter__(self) -> Self:
         """Raises ``SocketRefused``."""
         tasks = asyncio.TaskGroup()
-        self._clients = Clients(self._methods, self.subscribers, self._limits, self._admitted, tasks)
+        limits = self._limits._replace(connections=_affordable(self._limits.connections))
+        self._clients = Clients(self._methods, self.subscribers, limits, self._admitted, tasks)
         await tasks.__aenter__()
         await self._listen()
         return self
@@ -71,6 +73,14 @@ class Server:
     def connections(self) -> int:
         """How many connections there are now."""
         return len(self._clients.connections)
+
+    def warm(self) -> None:
+        """Import and build what validates parameters, 0.2 s of work: for a thread, once there is time.
+
+        Otherwise the first request with parameters does it, and everybody waits.
+        """
+        for method in self._methods.values():
+            method.warm()
 
     async def keep_listening(self) -> bool:
         """Make the socket anew if its file has vanished, and say whether it had. Raises ``SocketRefused``.
@@ -100,10 +110,27 @@ class Server:
         clients = self._clients
         clients.stopping = True
         for give_up in (Connection.stop, Connection.give_up, Connection.abort):
-            for connection in tuple(clients.connections):
+            for connection in clients.everybody:
                 give_up(connection)
-            if not clients.connections:
+            if not clients.everybody:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.stop):
                     await clients.all_gone.wait()
+
+
+def _affordable(connections: int) -> int:
+    """As many connections as asked for, but at most half of the file descriptors there may be.
+
+    The soft limit (256 on macOS) is raised for it as far as the hard one allows. The other half is for what
+    must work while all connections are taken: reading what is new, and turning others away in words.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return connections if soft == resource.RLIM_INFINITY else min(connections, soft // 2)

@@ -160,6 +160,10 @@ class Document:
     retention_days: Annotated[int, Strict(), Field(ge=1, le=RETENTION_DAYS_MAX)] | None = None
 
 
+_DOCUMENT = TypeAdapter(Document)
+_KIND_WEIGHTS = TypeAdapter(KindWeights)
+
+
 class Checked(NamedTuple):
     """A file without faults; ``weights`` and ``families`` are what its ``weights`` consists of."""
 
@@ -196,12 +200,14 @@ _ALLOWED: Mapping[str, str] = {
 """In a person's words what the types above say, by dotted key without indices."""
 
 _UNKNOWN = "unexpected_keyword_argument"
+_ALIKE = 0.75
+"""How alike two names must be for one to be taken for a slip of the other (difflib's measure, up to 1)."""
 
 
 def check(raw: Mapping[str, object]) -> Checked | list[Fault]:
     """What the decoded file says, or everything that is wrong with it."""
     faults: list[Fault] = []
-    document = _checked(Document, raw, (), faults)
+    document = _checked(_DOCUMENT, raw, (), faults)
     table = raw.get("weights")
     kinds: dict[str, object] = {}
     families: dict[str, KindWeights] = {}
@@ -209,11 +215,11 @@ def check(raw: Mapping[str, object]) -> Checked | list[Fault]:
         if not isinstance(value, dict):
             kinds[name] = value
         elif _is_family(name):
-            family = _checked(KindWeights, value, ("weights", name), faults)
+            family = _checked(_KIND_WEIGHTS, value, ("weights", name), faults)
             families[name] = family or KindWeights()
         else:
             faults.append(Fault(("weights", name), f"allowed is {_ALLOWED['weights']}"))
-    weights = _checked(KindWeights, kinds, ("weights",), faults)
+    weights = _checked(_KIND_WEIGHTS, kinds, ("weights",), faults)
     if document is not None:
         faults += _across(document)
     return faults if faults or document is None or weights is None else Checked(document, weights, families)
@@ -240,9 +246,9 @@ def _across(document: Document) -> list[Fault]:
     return faults
 
 
-def _checked(shape: type[_T], value: object, at: Key, faults: list[Fault]) -> _T | None:
+def _checked(shape: TypeAdapter[_T], value: object, at: Key, faults: list[Fault]) -> _T | None:
     try:
-        return TypeAdapter(shape).validate_python(value)
+        return shape.validate_python(value)
     except ValidationError as error:
         faults += [_fault(at, details) for details in error.errors(include_url=False, include_input=False)]
         return None
@@ -251,7 +257,7 @@ def _checked(shape: type[_T], value: object, at: Key, faults: list[Fault]) -> _T
 def _fault(at: Key, details: ErrorDetails) -> Fault:
     key = at + details["loc"]
     if details["type"] == _UNKNOWN:
-        return Fault(key, _unknown(str(key[-1]), ".".join(_names(key[:-1]))), shown=False)
+        return Fault(key, _unknown(str(key[-1]), tuple(_names(key[:-1]))), shown=False)
     allowed = _allowed(key)
     if details["type"] == "missing":
         return Fault(key, f"is missing; it is {allowed}", shown=False)
@@ -266,21 +272,18 @@ def _allowed(key: Key) -> str:
     return _ALLOWED[".".join(names)]
 
 
-def _unknown(name: str, around: str) -> str:
-    prefix = f"{around}." if around else ""
-    known = [
-        key.removeprefix(prefix)
-        for key in _ALLOWED
-        if key.startswith(prefix) and key.count(".") == prefix.count(".")
-    ]
-    if around.startswith("weights"):
-        known = _KINDS.split(", ")
-    near = difflib.get_close_matches(name, known, n=1)
-    return (
-        f"there is no such key; did you mean {near[0]}?"
-        if near
-        else f"there is no such key; there are {', '.join(known)}"
-    )
+def _unknown(name: str, around: tuple[str, ...]) -> str:
+    """``around`` is the table that has no such key."""
+    if around[:1] == ("weights",):
+        known = [kind.name for kind in fields(KindWeights)]
+    else:
+        deep = len(around)
+        known = [key.split(".")[deep] for key in _ALLOWED if (*key.split("."),)[:-1] == around]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
+    if near:
+        return f"there is no such key; did you mean {near[0]}?"
+    families = " and tables such as [weights.opus]" if around == ("weights",) else ""
+    return f"there is no such key; there are {', '.join(known)}{families}"
 
 
 def _names(key: Key) -> list[str]:

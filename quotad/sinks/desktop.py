@@ -32,8 +32,14 @@ class Desktop(Protocol):
     def connected(self) -> bool:
         """False when the connection is known to be gone."""
 
-    async def probe(self) -> str:
-        """What would show a notice now: its name. Raises whatever the desktop raises."""
+    async def look(self) -> str | None:
+        """The name of what would show a notice, None if it would only be started for one.
+
+        Starts nothing. Raises whatever the desktop raises.
+        """
+
+    async def rouse(self) -> str:
+        """The name of what will show a notice, started if need be. Raises whatever the desktop raises."""
 
     async def show(self, words: Words) -> None:
         """Return once the notice was dispatched. Raises whatever the desktop raises."""
@@ -56,13 +62,23 @@ class DesktopChannel:
         self._seconds_max = seconds_max
         self._connect: Connect | None = None
         self._desktop: Desktop | None = None
+        self._failure: Delivery | None = None
 
     async def deliver(self, words: Words, payload: Payload) -> Delivery:
         del payload
-        return await self._use(words)
+        delivery = await self._use(words)
+        self._failure = None if delivery.delivered else delivery
+        return delivery
 
     async def probe(self) -> Delivery:
-        return await self._use(None)
+        """A server that is started on demand is taken to work, unless it did not work last time.
+
+        It is not started to find out: one that crashes would crash every few minutes for nothing.
+        """
+        delivery = await self._use(None)
+        if delivery.delivered and not delivery.detail:
+            return self._failure or delivery._replace(detail="starts with the first notice")
+        return delivery
 
     def close(self) -> None:
         """Let go of the connection; the next notice makes a new one."""
@@ -71,15 +87,17 @@ class DesktopChannel:
             self._desktop = None
 
     async def _use(self, words: Words | None) -> Delivery:
-        """Ask whether the desktop is there and show it ``words``, if any."""
+        """Have the desktop show ``words``, or only look whether it is there."""
         if self._connect is None:
             self._connect = await asyncio.to_thread(self._prepare)
         well, showing = False, False
         try:
             async with asyncio.timeout(self._seconds_max):
                 desktop = self._live(self._connect)
-                name = await desktop.probe()
-                if words is not None:
+                if words is None:
+                    name = await desktop.look()
+                else:
+                    name = await desktop.rouse()
                     showing = True
                     await desktop.show(words)
             well = True
@@ -89,11 +107,12 @@ class DesktopChannel:
         except NotShownError as fault:
             return Delivery(delivered=False, detail=str(fault))
         except (OSError, EOFError) as fault:
-            return Delivery(delivered=False, detail=f"the connection to the desktop was lost: {fault}")
+            detail = f"the connection to the desktop was lost: {fault}"
+            return Delivery(delivered=False, detail=detail, may_have_arrived=showing)
         finally:
             if not well:
                 self.close()
-        return Delivery(delivered=True, detail=name)
+        return Delivery(delivered=True, detail=name or "")
 
     def _live(self, connect: Connect) -> Desktop:
         if self._desktop is not None and not self._desktop.connected:
@@ -132,6 +151,6 @@ def desktop_channel(
             return lambda: session_bus.SessionBus(bus_address)
         from quotad.sinks import notification_centre  # noqa: PLC0415 - see above
 
-        return notification_centre.NotificationCentre
+        return notification_centre.connect
 
     return DesktopChannel(prepare, seconds_max=seconds_max)

@@ -128,9 +128,11 @@ def _discard(temporary: Path, descriptor: int) -> None:
 def _sync(descriptor: int) -> None:
     """Returns once it is on the disk itself: on macOS ``fsync`` stops at the disk's own cache."""
     if sys.platform == "darwin":
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(descriptor)
+        # Not every file system there has it.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
 
 
 def _sync_names(directory: Path) -> None:

@@ -6,6 +6,7 @@ Imported only when the first notice is on its way, see ``desktop``.
 from __future__ import annotations
 
 from desktop_notifier import Notification, Urgency
+from desktop_notifier.backends.base import DesktopNotifierBackend
 from desktop_notifier.backends.dummy import DummyNotificationCenter
 from desktop_notifier.main import get_backend_class
 
@@ -20,15 +21,23 @@ _URGENCY = {
 }
 
 
+def connect() -> NotificationCentre:
+    """The notification centre of this platform."""
+    return NotificationCentre(get_backend_class()("quotad", None))
+
+
 class NotificationCentre:
     """The platform's notification centre, as far as this Python may use it."""
 
     connected = True
 
-    def __init__(self) -> None:
-        self._backend = get_backend_class()("quotad", None)
+    def __init__(self, backend: DesktopNotifierBackend) -> None:
+        self._backend = backend
 
-    async def probe(self) -> str:
+    async def look(self) -> str:
+        return await self.rouse()
+
+    async def rouse(self) -> str:
         """Raises ``NotShownError`` where this Python or the user does not allow notifications.
 
         Outside of a signed app bundle the backend is a dummy, whose every notice "succeeds".

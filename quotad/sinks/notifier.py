@@ -97,6 +97,8 @@ class Notifier:
                     errand = await self._next_errand()
                     group.create_task(self._carry(errand))
         finally:
+            for errand in self._errands:
+                self._drop(errand.notice, "quotad ends")
             while not self._offers.empty():
                 self._drop(self._offers.get_nowait(), "quotad ends")
 
@@ -149,10 +151,10 @@ class Notifier:
         for other in self._errands:
             if other.subject == errand.subject:
                 other.over.set()
+        self._errands.append(errand)
         if self._slots.locked():
             self._make_room()
         await self._slots.acquire()
-        self._errands.append(errand)
         return errand
 
     def _make_room(self) -> None:

@@ -32,8 +32,6 @@ class Ending(NamedTuple):
         match self.code:
             case None:
                 how = "was killed when its time was over"
-            case 0:
-                how = "exited with 0"
             case code if code < 0:
                 how = f"was ended by signal {-code}"
             case code:

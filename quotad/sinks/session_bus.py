@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import html
 import sys
-from typing import NoReturn
 
 from dbus_fast import DBusError, InvalidAddressError, Message, MessageType
 from dbus_fast.aio import MessageBus, ProxyInterface
@@ -21,6 +20,8 @@ from quotad.sinks.wording import Words
 
 SERVER = "org.freedesktop.Notifications"
 SERVER_PATH = "/org/freedesktop/Notifications"
+BUS = "org.freedesktop.DBus"
+BUS_PATH = "/org/freedesktop/DBus"
 
 _URGENCY = {
     wording.Urgency.LOW: Urgency.Low,
@@ -44,6 +45,9 @@ class Connection(MessageBus):
     def _finalize(self, err: Exception | None = None) -> None:
         super()._finalize(err)
         _look_at(self._disconnect_future)
+        # What was being written just then.
+        if self._writer is not None and self._writer.fut is not None:
+            _look_at(self._writer.fut)
 
 
 class SessionBus(DBusDesktopNotifier):
@@ -61,18 +65,30 @@ class SessionBus(DBusDesktopNotifier):
     def connected(self) -> bool:
         return self._bus is None or self._bus.connected
 
-    async def probe(self) -> str:
+    async def look(self) -> str | None:
+        """The name of the server that runs, None if one could be started. Raises ``NotShownError``."""
+        bus = await self._connect()
+        match (await _call(bus, BUS, BUS_PATH, "NameHasOwner", SERVER)).body:
+            case [True]:
+                return await self.rouse()
+            case _:
+                activatable = (await _call(bus, BUS, BUS_PATH, "ListActivatableNames")).body
+        if SERVER not in activatable[0]:
+            raise NotShownError("no notification server runs on the session bus")
+        return None
+
+    async def rouse(self) -> str:
         """The server's name and version. Raises ``NotShownError`` without a bus or a server."""
         if self.interface is None:
             self.interface = await self._init_dbus()
         if not get_hints_signature(self.interface):
             raise NotShownError("the notification server takes no hints, so it is too old")
-        self._markup = "body-markup" in await self._ask("GetCapabilities")
-        name, _, version, *_ = await self._ask("GetServerInformation")
+        self._markup = "body-markup" in await self._ask("GetCapabilities", "as")
+        name, _, version, *_ = await self._ask("GetServerInformation", "ssss")
         return f"{name} {version}".strip()
 
     async def show(self, words: Words) -> None:
-        """Raises ``NotShownError`` when the server did not take it."""
+        """Raises ``NotShownError`` when it was not taken, ``OSError`` or ``EOFError`` when nobody knows."""
         dispatched: list[bool] = []
         body = html.escape(words.body, quote=False) if self._markup else words.body
         self._cause = None
@@ -84,6 +100,8 @@ class SessionBus(DBusDesktopNotifier):
                 on_dispatched=lambda: dispatched.append(True),
             )
         )
+        if isinstance(self._cause, (OSError, EOFError)):
+            raise self._cause
         if not dispatched:
             raise NotShownError(f"the notification server refused: {self._cause}") from self._cause
 
@@ -97,19 +115,23 @@ class SessionBus(DBusDesktopNotifier):
         self._clear_notification_from_cache(identifier)
         self._platform_to_interface_notification_identifier.clear()
 
+    async def _connect(self) -> MessageBus:
+        if self._bus is None:
+            if self._address is None:
+                raise NotShownError("no session bus: DBUS_SESSION_BUS_ADDRESS is not set")
+            try:
+                self._bus = await Connection(self._address).connect()
+            except (OSError, InvalidAddressError) as fault:
+                raise NotShownError(f"no session bus at {self._address}: {fault}") from fault
+        return self._bus
+
     async def _init_dbus(self) -> ProxyInterface:
         """As in the base class, but at our address, and without signals about clicks."""
-        if self._address is None:
-            raise NotShownError("no session bus: DBUS_SESSION_BUS_ADDRESS is not set")
-        try:
-            bus = await Connection(self._address).connect()
-        except (OSError, InvalidAddressError) as fault:
-            raise NotShownError(f"no session bus at {self._address}: {fault}") from fault
-        self._bus = bus
+        bus = await self._connect()
         try:
             introspection = await bus.introspect(SERVER, SERVER_PATH)
         except DBusError as fault:
-            _no_server(fault)
+            raise NotShownError(f"no notification server: {fault.text}") from fault
         return bus.get_proxy_object(SERVER, SERVER_PATH, introspection).get_interface(SERVER)
 
     async def _send(self, notification: Notification) -> None:
@@ -119,27 +141,32 @@ class SessionBus(DBusDesktopNotifier):
         finally:
             self._cause = sys.exception()
 
-    async def _ask(self, member: str) -> list[str]:
-        """The texts that the server answers; both questions that we ask have such an answer."""
-        assert self._bus is not None, "connected before"
-        reply = await self._bus.call(
-            Message(destination=SERVER, path=SERVER_PATH, interface=SERVER, member=member)
+    async def _ask(self, member: str, signature: str) -> list[str]:
+        """The texts that the server answers: a list of them, or several."""
+        reply = await _call(await self._connect(), SERVER, SERVER_PATH, member)
+        if reply.signature != signature:
+            raise NotShownError(f"the notification server answers {member} with {reply.signature!r}")
+        texts: list[str] = reply.body[0] if signature == "as" else reply.body
+        return texts
+
+
+async def _call(bus: MessageBus, name: str, path: str, member: str, *arguments: str) -> Message:
+    """Call a method of the interface that is named like its service. Raises ``NotShownError``."""
+    reply = await bus.call(
+        Message(
+            destination=name,
+            path=path,
+            interface=name,
+            member=member,
+            signature="s" * len(arguments),
+            body=list(arguments),
         )
-        if reply.message_type is MessageType.ERROR:
-            _no_server(DBusError._from_message(reply))  # noqa: SLF001 - what its own proxies do
-        match reply.signature, reply.body:
-            case "as", [[*texts]]:
-                return texts
-            case "ssss", [*texts]:
-                return texts
-            case _:
-                raise NotShownError(f"the notification server answers {member} with {reply.signature!r}")
+    )
+    if reply.message_type is MessageType.ERROR:
+        raise NotShownError(f"no notification server: {member} was answered with {reply.error_name}")
+    return reply
 
 
 def _look_at(future: asyncio.Future[Message]) -> None:
     if future.done() and not future.cancelled():
         future.exception()
-
-
-def _no_server(fault: DBusError) -> NoReturn:
-    raise NotShownError(f"no notification server: {fault.text}") from fault

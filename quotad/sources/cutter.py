@@ -61,7 +61,7 @@ class LineCutter:
         chunk = memoryview(buffer)
         first, last = buffer.find(b"\n", 0, size) + 1, buffer.rfind(b"\n", 0, size) + 1
         line_bytes = self.held + (first - 1 if first else size)
-        overlong = not self.skipping and line_bytes > self._line_bytes_max
+        overlong = line_bytes > self._line_bytes_max
         begin, dropped, block = 0, b"", b""
         if self.skipping or overlong:
             begin = first or size

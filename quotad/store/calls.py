@@ -10,9 +10,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from quotad.domain.instant import QUARTER
+from quotad.domain.instant import QUARTER, Instant
 from quotad.domain.usage import (
     MessageId,
     RequestId,
@@ -27,7 +27,8 @@ from quotad.store.names import ids_of, session_ids
 Rows: TypeAlias = dict[RequestId, UsageEvent]
 """The rows of one message id."""
 
-Columns: TypeAlias = tuple[int | str, ...]
+_Columns: TypeAlias = tuple[str, Instant, int, int, int, bool, int, int, int, int]
+"""From ``request`` to ``cache_read``, as in the tables ``call`` and ``contender``."""
 
 _STORED = """
     SELECT call.key, call.contested, call.message, call.request, call.at, session.name, model.name,
@@ -48,9 +49,9 @@ _CONTENDERS = """
      WHERE contender.key = ?"""
 
 _INSERT = """
-    INSERT INTO call (key, account, contested, message, request, at, session, model, cwd, sidechain,
+    INSERT INTO call (key, contested, message, request, at, session, model, cwd, sidechain,
                       input, output, cache_write, cache_read)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 _UPDATE = """
     UPDATE call SET contested = ?, request = ?, at = ?, session = ?, model = ?, cwd = ?, sidechain = ?,
@@ -74,55 +75,42 @@ _DROP_EMPTY_SUM = """
     DELETE FROM rollup WHERE account = ? AND model = ? AND bucket = ? AND session = ? AND messages = 0"""
 
 
-class Ids(NamedTuple):
+class _Ids(NamedTuple):
     """The ids of every name that a batch's usage events bear."""
 
-    account: int
     sessions: Mapping[SessionId, int]
     models: Mapping[str, int]
     places: Mapping[str, int]
 
-    def columns(self, event: UsageEvent) -> Columns:
-        """From ``request`` to ``cache_read``, as in the tables ``call`` and ``contender``."""
+    def columns(self, event: UsageEvent) -> _Columns:
         _, request, at, session, model, cwd, sidechain, tokens = event
-        return (request, at, self.sessions[session], self.models[model], self.places[cwd], sidechain, *tokens)
+        one, two, three, four = tokens
+        return (
+            *(request, at, self.sessions[session], self.models[model], self.places[cwd]),
+            *(sidechain, one, two, three, four),
+        )
 
 
-class Sums:
+class _Sums:
     """By how much the sums of the quarter hours move in one transaction."""
 
-    def __init__(self, ids: Ids) -> None:
-        self._ids = ids
+    def __init__(self) -> None:
         self._moves: dict[tuple[int, int, int], list[int]] = {}
 
-    def add(self, call: UsageEvent) -> None:
-        move = self._move_of(call)
-        one, two, three, four = call.tokens
-        move[0] += one
-        move[1] += two
-        move[2] += three
-        move[3] += four
-        move[4] += 1
+    def move(self, call: _Columns, sign: Literal[1, -1]) -> None:
+        """Adds a call to the sums, or takes it away."""
+        _, at, session, model, _, _, one, two, three, four = call
+        place = (model, at // QUARTER, session)
+        moves = self._moves.get(place)
+        if moves is None:
+            moves = self._moves[place] = [0, 0, 0, 0, 0]
+        moves[0] += sign * one
+        moves[1] += sign * two
+        moves[2] += sign * three
+        moves[3] += sign * four
+        moves[4] += sign
 
-    def remove(self, call: UsageEvent) -> None:
-        move = self._move_of(call)
-        one, two, three, four = call.tokens
-        move[0] -= one
-        move[1] -= two
-        move[2] -= three
-        move[3] -= four
-        move[4] -= 1
-
-    def _move_of(self, call: UsageEvent) -> list[int]:
-        ids = self._ids
-        place = (ids.models[call.model], call.at // QUARTER, ids.sessions[call.session])
-        move = self._moves.get(place)
-        if move is None:
-            move = self._moves[place] = [0, 0, 0, 0, 0]
-        return move
-
-    def write(self, db: sqlite3.Connection) -> None:
-        account = self._ids.account
+    def write(self, db: sqlite3.Connection, account: int) -> None:
         moves = [(account, *place, *move) for place, move in sorted(self._moves.items()) if any(move)]
         db.executemany(_MOVE_SUM, moves)
         # Only where calls went away can nothing be left.
@@ -142,29 +130,30 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
     keys = sorted(heard)
     known = _known(db, keys)
     ids = _ids(db, account, [*usage, *(row for was in known.values() for row in was.rows.values())])
-    sums = Sums(ids)
-    fresh: list[Columns] = []
-    changed: list[Columns] = []
-    contenders: list[Columns] = []
+    sums = _Sums()
+    fresh: list[tuple[int | str, ...]] = []
+    changed: list[tuple[int | str, ...]] = []
+    contending: list[tuple[int | str, ...]] = []
     for key in keys:
         was = known.get(key)
         rows = heard[key] if was is None else _joined(was.rows, heard[key])
         if was is not None and rows == was.rows:
             continue
         call = standing_call(rows.values())
+        columns = ids.columns(call)
         contested = len(rows) > 1
         if contested:
-            contenders += ((key, *ids.columns(row)) for row in rows.values())
-        sums.add(call)
+            contending += ((key, *ids.columns(row)) for row in rows.values())
+        sums.move(columns, 1)
         if was is None:
-            fresh.append((key, account, contested, call.message, *ids.columns(call)))
+            fresh.append((key, contested, call.message, *columns))
         else:
-            sums.remove(was.call)
-            changed.append((contested, *ids.columns(call), key))
+            sums.move(ids.columns(was.call), -1)
+            changed.append((contested, *columns, key))
     db.executemany(_INSERT, fresh)
     db.executemany(_UPDATE, changed)
-    db.executemany(_CONTEND, contenders)
-    sums.write(db)
+    db.executemany(_CONTEND, contending)
+    sums.write(db, account)
 
 
 def usage_event(  # noqa: PLR0913, PLR0917 - one parameter a column
@@ -224,17 +213,18 @@ def _known(db: sqlite3.Connection, keys: list[int]) -> dict[int, _Known]:
     known: dict[int, _Known] = {}
     for key, contested, *columns in db.execute(_STORED, (json.dumps(keys),)).fetchall():
         call = usage_event(*columns)
-        rows = {call.request: call}
-        if contested:
-            contenders = (usage_event(*each) for each in db.execute(_CONTENDERS, (key,)))
-            rows = {row.request: row for row in contenders}
-        known[key] = _Known(rows, call)
+        rows = contenders(db, key) if contested else [call]
+        known[key] = _Known({row.request: row for row in rows}, call)
     return known
 
 
-def _ids(db: sqlite3.Connection, account: int, events: list[UsageEvent]) -> Ids:
-    return Ids(
-        account,
+def contenders(db: sqlite3.Connection, key: int) -> list[UsageEvent]:
+    """All rows of a message id that came under several request ids."""
+    return [usage_event(*columns) for columns in db.execute(_CONTENDERS, (key,))]
+
+
+def _ids(db: sqlite3.Connection, account: int, events: list[UsageEvent]) -> _Ids:
+    return _Ids(
         session_ids(db, account, {event.session for event in events}),
         ids_of(db, "model", {event.model for event in events}),
         ids_of(db, "place", {event.cwd for event in events}),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from quotad.domain.instant import Instant, Millis
+from quotad.domain.instant import QUARTER, Instant, Millis
 from quotad.domain.usage import AccountId, SessionId
 from quotad.store.names import account_key
 
@@ -16,22 +16,24 @@ EARLIEST: Instant = -(2**62)
 LATEST: Instant = 2**62
 """Before and after every instant that can be written down, with room to add to it in 64 bits."""
 
-# One step into `call_by_time` for each model.
+# One step into the rollup for each model, and from there to its first call.
 _FIRST_CALL = """
     SELECT min(first) FROM (
-        SELECT (SELECT at FROM call
+        SELECT (SELECT at FROM timed_call
                  WHERE account = (SELECT id FROM account WHERE name = :account)
-                   AND model = model.id AND counts = 1 AND at >= :at AND at < :until
-                 ORDER BY at LIMIT 1) AS first
-          FROM model WHERE :scope IS NULL OR family(model.name) = :scope)"""
+                   AND model = each.id AND bucket >= :first AND bucket <= :last AND bucket_total > 0
+                   AND at >= :at AND at < :until AND input + output + cache_write + cache_read > 0
+                 ORDER BY bucket, at LIMIT 1) AS first
+          FROM model AS each WHERE :scope IS NULL OR family(each.name) = :scope)"""
 
 _LAST_CALL = """
     SELECT max(last) FROM (
-        SELECT (SELECT at FROM call
+        SELECT (SELECT at FROM timed_call
                  WHERE account = (SELECT id FROM account WHERE name = :account)
-                   AND model = model.id AND counts = 1 AND at <= :at
-                 ORDER BY at DESC LIMIT 1) AS last
-          FROM model WHERE :scope IS NULL OR family(model.name) = :scope)"""
+                   AND model = each.id AND bucket <= :last AND bucket_total > 0
+                   AND at <= :at AND input + output + cache_write + cache_read > 0
+                 ORDER BY bucket DESC, at DESC LIMIT 1) AS last
+          FROM model AS each WHERE :scope IS NULL OR family(each.name) = :scope)"""
 
 # An estimate is of no model, so that it is in no model family's window.
 _FIRST_ESTIMATE = """
@@ -61,7 +63,14 @@ def next_call(
 
     With a ``scope``, only calls of that model family.
     """
-    asked = {"account": account_key(account), "at": at, "until": until, "scope": scope}
+    asked = {
+        "account": account_key(account),
+        "scope": scope,
+        "at": at,
+        "until": until,
+        "first": at // QUARTER,
+        "last": until // QUARTER,
+    }
     return min(_found(db, (_FIRST_CALL, _FIRST_ESTIMATE), asked), default=None)
 
 
@@ -77,7 +86,7 @@ def quiet_before(
     to the candidate, so that none of those can be the answer: it is itself the next candidate, and two
     steps go back by more than ``length``.
     """
-    asked = {"account": account_key(account), "at": before, "scope": scope}
+    asked = {"account": account_key(account), "scope": scope, "at": before, "last": before // QUARTER}
     anchor = max(_found(db, (_LAST_CALL, _LAST_ESTIMATE), asked), default=None)
     if anchor is None:
         return before

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
+from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias, assert_never
 
 from quotad.domain.instant import QUARTER, Instant
@@ -58,14 +59,14 @@ class Group(NamedTuple):
 class _Part(NamedTuple):
     """Calls of one model, or uses of one tool, at the grain that a grouping asks for.
 
-    ``bucket`` is a quarter hour's number; it or ``session``, an id, is 0 where nobody asks. One of ``model``
-    and ``tool`` is empty.
+    ``bucket`` is a quarter hour's number; it or ``session``, an id, is 0 where nobody asks. ``tool`` is None
+    for calls; uses of a tool are of no model.
     """
 
     bucket: int
     session: int
     model: str
-    tool: str
+    tool: str | None
     counts: tuple[int, ...]
     """The four kinds and the number of calls; for a tool how often it was used."""
 
@@ -99,15 +100,17 @@ _SESSIONS = """
      GROUP BY model.id, session"""
 
 _CALLS = """
-    SELECT at, session, model.name, input, output, cache_write, cache_read, 1
-      FROM model CROSS JOIN call
+    SELECT call.bucket, call.session, model.name,
+           call.input, call.output, call.cache_write, call.cache_read, 1
+      FROM model CROSS JOIN timed_call AS call
      WHERE (:scope IS NULL OR family(model.name) = :scope)
-       AND account = :account AND model = model.id AND counts IN (0, 1) AND at >= :since AND at < :until"""
+       AND call.account = :account AND call.model = model.id
+       AND call.bucket = :bucket AND call.at >= :since AND call.at < :until"""
 
 # SQLite divides towards zero, a quarter hour's number is rounded down.
 _TOOLS = """
     SELECT (at - (at % :quarter + :quarter) % :quarter) / :quarter AS bucket, session, tool.name, count(*)
-      FROM log_event JOIN tool ON tool.id = log_event.tool
+      FROM log_event INDEXED BY estimate_by_time JOIN tool ON tool.id = log_event.tool
      WHERE account = :account AND counts = 1 AND at >= :since AND at < :until
      GROUP BY bucket, session, log_event.tool"""
 
@@ -127,11 +130,11 @@ _REACH = """
     SELECT min(first), max(last) FROM (
         SELECT (SELECT min(at) FROM call WHERE session = each.id AND at >= :since AND at < :until) AS first,
                (SELECT max(at) FROM call WHERE session = each.id AND at >= :since AND at < :until) AS last
-          FROM session AS each WHERE name = :name
+          FROM session AS each WHERE name = :name AND (:account IS NULL OR account = :account)
         UNION ALL
         SELECT (SELECT min(at) FROM log_event WHERE session = each.id AND at >= :since AND at < :until),
                (SELECT max(at) FROM log_event WHERE session = each.id AND at >= :since AND at < :until)
-          FROM session AS each WHERE name = :name)"""
+          FROM session AS each WHERE name = :name AND (:account IS NULL OR account = :account))"""
 
 
 def totals(
@@ -160,15 +163,17 @@ def history(  # noqa: PLR0913, PLR0917 - a question has that many sides
     model: by model they stand under an empty name, as does a session without a directory by project.
     """
     span = _cut(EARLIEST if since is None else since, LATEST if until is None else until)
+    known = None if account is None else known_account(db, account)
+    if account is not None and known is None:
+        return []
+    every: list[tuple[int]] = db.execute("SELECT id FROM account").fetchall()
     query, name_of = _grouping(db, by, zone)
-    groups = _grouped(
-        (part for known in _accounts(db, account) for part in _parts(db, known, query, span, None)), name_of
-    )
+    parts = (_parts(db, each, query, span, None) for (each,) in ([(known,)] if known else every))
+    groups = _grouped(chain.from_iterable(parts), name_of)
     if by != "session":
         return groups
-    return sorted(
-        (_reaching(db, group, span) for group in groups), key=lambda group: (group.first, group.name)
-    )
+    reaching = (_reaching(db, known, group, span) for group in groups)
+    return sorted(reaching, key=lambda group: (group.first, group.name))
 
 
 def _cut(since: Instant, until: Instant) -> _Span:
@@ -218,13 +223,6 @@ def day_of(at: Instant, zone: tzinfo | None) -> str:
         return moment.date().isoformat()
 
 
-def _accounts(db: sqlite3.Connection, account: AccountId | None) -> list[int]:
-    if account is None:
-        return [known for (known,) in db.execute("SELECT id FROM account ORDER BY id")]
-    known = known_account(db, account)
-    return [] if known is None else [known]
-
-
 def _parts(
     db: sqlite3.Connection, account: int, whole: str, span: _Span, scope: str | None
 ) -> Iterator[_Part]:
@@ -232,11 +230,11 @@ def _parts(
     first, last = span.buckets
     asked = {"account": account, "scope": scope, "first": first, "last": last}
     for bucket, session, model, *counts in db.execute(whole, asked):
-        yield _Part(bucket, session, model, "", tuple(counts))
+        yield _Part(bucket, session, model, None, tuple(counts))
     for since, until in span.ends:
-        asked = {"account": account, "scope": scope, "since": since, "until": until}
-        for at, session, model, *counts in db.execute(_CALLS, asked):
-            yield _Part(at // QUARTER, session, model, "", tuple(counts))
+        asked = {**asked, "bucket": since // QUARTER, "since": since, "until": until}
+        for bucket, session, model, *counts in db.execute(_CALLS, asked):
+            yield _Part(bucket, session, model, None, tuple(counts))
     if scope is not None:
         return
     asked = {"account": account, "quarter": QUARTER, "since": span.since, "until": span.until}
@@ -251,7 +249,7 @@ def _grouped(parts: Iterable[_Part], name_of: Callable[[_Part], str]) -> list[Gr
         name = name_of(part)
         uses = tools.setdefault(name, {})
         sums = models.setdefault(name, {})
-        if part.tool:
+        if part.tool is not None:
             uses[part.tool] = uses.get(part.tool, 0) + part.counts[0]
         else:
             total = sums.setdefault(part.model, [0, 0, 0, 0, 0])
@@ -263,7 +261,7 @@ def _grouped(parts: Iterable[_Part], name_of: Callable[[_Part], str]) -> list[Gr
     ]
 
 
-def _reaching(db: sqlite3.Connection, group: Group, span: _Span) -> Group:
-    asked = {"name": group.name, "since": span.since, "until": span.until}
+def _reaching(db: sqlite3.Connection, account: int | None, group: Group, span: _Span) -> Group:
+    asked = {"account": account, "name": group.name, "since": span.since, "until": span.until}
     row: tuple[Instant, Instant] = db.execute(_REACH, asked).fetchone()
     return group._replace(first=row[0], last=row[1])

@@ -5,32 +5,21 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from quotad.domain.instant import Instant
+from quotad.domain.instant import QUARTER, Instant
 from quotad.domain.reading import Reading, ReadingSource
 from quotad.domain.session import LogEvent, LogKind
 from quotad.domain.usage import AccountId, SessionId, UsageEvent
-from quotad.store.calls import usage_event
+from quotad.store.calls import contenders, usage_event
 from quotad.store.names import account_key
 
-# `call_by_time` has the model and `counts` before the instant: naming them all keeps to the recent past.
-_SINGLE = """
-    SELECT call.message, call.request, call.at, session.name, model.name, place.name, call.sidechain,
-           call.input, call.output, call.cache_write, call.cache_read
-      FROM model CROSS JOIN call JOIN session ON session.id = call.session JOIN place ON place.id = call.cwd
+_CALLS = """
+    SELECT call.key, call.contested, call.message, call.request, call.at, session.name, model.name,
+           place.name, call.sidechain, call.input, call.output, call.cache_write, call.cache_read
+      FROM model CROSS JOIN timed_call AS call
+                 JOIN session ON session.id = call.session
+                 JOIN place ON place.id = call.cwd
      WHERE call.account = (SELECT id FROM account WHERE name = :account) AND call.model = model.id
-       AND call.counts IN (0, 1) AND call.at >= :since AND NOT call.contested"""
-
-_CONTESTED = """
-    SELECT call.message, contender.request, contender.at, session.name, claimed.name, place.name,
-           contender.sidechain, contender.input, contender.output, contender.cache_write,
-           contender.cache_read
-      FROM model CROSS JOIN call
-                 JOIN contender ON contender.key = call.key
-                 JOIN session ON session.id = contender.session
-                 JOIN model AS claimed ON claimed.id = contender.model
-                 JOIN place ON place.id = contender.cwd
-     WHERE call.account = (SELECT id FROM account WHERE name = :account) AND call.model = model.id
-       AND call.counts IN (0, 1) AND call.at >= :since AND call.contested"""
+       AND call.bucket >= :bucket AND call.at >= :since"""
 
 _LOGS = """
     SELECT log_event.name, log_event.kind, log_event.at, session.name, tool.name, place.name,
@@ -67,8 +56,13 @@ class Recollection(NamedTuple):
 
 def recall(db: sqlite3.Connection, account: AccountId, since: Instant) -> Recollection:
     """Everything at or after ``since``; readings whose window ends at or after it."""
-    wanted = {"account": account_key(account), "since": since}
-    usage = [usage_event(*row) for query in (_SINGLE, _CONTESTED) for row in db.execute(query, wanted)]
+    wanted = {"account": account_key(account), "since": since, "bucket": since // QUARTER}
+    usage: list[UsageEvent] = []
+    for key, contested, *columns in db.execute(_CALLS, wanted):
+        if contested:
+            usage += contenders(db, key)
+        else:
+            usage.append(usage_event(*columns))
     logs: list[LogEvent] = []
     measured_sessions: set[SessionId] = set()
     for name, kind, at, session, tool, cwd, agent, tokens_used, measured in db.execute(_LOGS, wanted):

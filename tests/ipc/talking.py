@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from quotad import wire
 from quotad.ipc.connection import Limits
@@ -38,11 +38,12 @@ def places() -> Iterator[wire.Paths]:
 
 def status(**changed: object) -> wire.StatusReply:
     """A status with nothing in it but its advice."""
-    reply: Any = {"schema": 1, "now": "2026-11-22T10:00:00.000Z", "advice": ["Any task fits."], **changed}
-    return reply
+    reply = {"schema": 1, "now": "2026-11-22T10:00:00.000Z", "advice": ["Any task fits."], **changed}
+    return cast("wire.StatusReply", reply)
 
 
 async def hello(_: wire.NoParams) -> wire.Hello:
+    """Says who we would be."""
     return HELLO
 
 
@@ -156,6 +157,7 @@ async def eventually(condition: Callable[[], object]) -> None:
 
 
 def with_method(name: str, method: Method) -> Methods:
+    """The made-up methods with one of the test's own."""
     return {**METHODS, name: method}
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad import wire
-from quotad.ipc.connection import Limits
+from quotad.ipc.connection import TURNED_AWAY_MAX, Limits
 from quotad.ipc.requests import Encoded, Method
 from quotad.ipc.server import Server
 from quotad.ipc.socket_file import SocketRefused
@@ -332,8 +332,9 @@ async def test_who_reads_slowly_is_not_cut() -> None:
         while read < len(LARGE):
             async with asyncio.timeout(PATIENCE_S):
                 read += len(await loop.sock_recv(client.socket, 300_000))
-            pause = loop.time() + BRIEFLY / 5
-            await eventually(lambda until=pause: loop.time() > until)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BRIEFLY / 5):
+                    await asyncio.Event().wait()
         assert loop.time() - begun > 3 * BRIEFLY
 
 
@@ -351,13 +352,22 @@ async def test_connections_have_a_limit() -> None:
     """One connection too many is told so and closed; when another has gone there is room again."""
     assert Limits().connections >= 256
     async with talking(limits=Limits(connections=2)) as talk:
-        first, second = talk.client(), talk.client()
+        first, second, third = talk.client(), talk.client(), talk.client()
         assert HELLO == (await first.ask("hello"))["result"]
         assert HELLO == (await second.ask("hello"))["result"]
-        assert [(wire.REFUSED, "busy")] == [error(reply) for reply in await talk.client().rest()]
+        await third.send(_request(7) + _request(8))
+        assert [(7, (wire.REFUSED, "busy"))] == [(reply["id"], error(reply)) for reply in await third.rest()]
         first.close()
         await eventually(lambda: talk.server.connections == 1)
         assert HELLO == (await talk.client().ask("hello"))["result"]
+
+
+async def test_the_turned_away_have_limits_too() -> None:
+    """Silent clients for whom there is no room are closed at the deadline, and few of them are kept."""
+    async with talking(limits=Limits(connections=0, message=BRIEFLY)) as talk:
+        clients = [talk.client() for _ in range(TURNED_AWAY_MAX + 3)]
+        told = [[error(reply) for reply in await client.rest()] for client in clients]
+        assert [[]] * TURNED_AWAY_MAX + [[(wire.REFUSED, "busy")]] * 3 == told
 
 
 async def test_a_vanished_client_holds_its_place_while_its_request_is_in_work() -> None:
@@ -368,7 +378,7 @@ async def test_a_vanished_client_holds_its_place_while_its_request_is_in_work() 
         await gone.send(_request(1, "doctor"))
         await eventually(lambda: gate.begun)
         gone.close()
-        assert [(wire.REFUSED, "busy")] == [error(reply) for reply in await talk.client().rest()]
+        assert (wire.REFUSED, "busy") == error(await talk.client().ask("hello"))
         gate.open.set()
         await eventually(lambda: talk.server.connections == 0)
 
@@ -424,7 +434,7 @@ async def _stoppable(gate: Gate, limits: Limits | None = None) -> AsyncIterator[
 
 
 async def test_a_stop_lets_requests_finish() -> None:
-    """Who is being answered when the server stops gets the answer; who waits is closed; nobody new is let in."""
+    """Who is being answered at a stop gets the answer; who is idle is closed; nobody new is let in."""
     gate = Gate()
     async with _stoppable(gate) as (talk, stop):
         asking, idle = talk.client(), talk.client()

@@ -71,6 +71,7 @@ class Surroundings:
 
 @pytest.fixture
 def here() -> Iterator[Surroundings]:
+    """A machine on which nothing runs yet."""
     # A socket's path has room for 103 bytes, which pytest's own directories exceed on some machines.
     root = Path(tempfile.mkdtemp(prefix="qctl-", dir="/tmp"))
     yield Surroundings(root)

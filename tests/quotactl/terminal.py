@@ -73,8 +73,8 @@ class Terminal:
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
 
     def shows(self, words: str) -> None:
-        """Waits until the words have been drawn."""
-        wait_until(lambda: words in self._read())
+        """Waits until the words have been drawn, whatever their colour."""
+        wait_until(lambda: words in _uncoloured(self._read()))
 
     def wait(self) -> int:
         """Waits for the end, reading on; the exit code."""
@@ -87,7 +87,7 @@ class Terminal:
 
     def lines(self) -> list[str]:
         """What was drawn, without colours and cursor movements."""
-        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.text).replace("\r", "").split("\n")
+        return _uncoloured(self.text).split("\n")
 
     def _read(self) -> str:
         while select.select([self._master], [], [], 0)[0]:
@@ -96,3 +96,7 @@ class Terminal:
             except OSError:
                 break
         return self.text
+
+
+def _uncoloured(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).replace("\r", "")

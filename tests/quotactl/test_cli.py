@@ -52,7 +52,9 @@ def test_exit_zero_stands_before_or_after_the_command(here: Surroundings, argume
 
 
 @pytest.mark.parametrize("arguments", [("--exit-zero", "notify", "test"), ("notify", "test", "--exit-zero")])
-def test_exit_zero_stands_after_a_command_of_two_words(here: Surroundings, arguments: tuple[str, ...]) -> None:
+def test_exit_zero_stands_after_a_command_of_two_words(
+    here: Surroundings, arguments: tuple[str, ...]
+) -> None:
     """Wherever it stands, it is the same."""
     result = here.run(*arguments)
     assert (0, "") == (result.exit_code, result.stderr)
@@ -112,7 +114,9 @@ def test_a_wrong_environment_is_wrong_usage(here: Surroundings) -> None:
     assert "QUOTAD_SOCKET" in result.stderr
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("statsu", "status"), ("histroy", "history"), ("wacth", "watch")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("statsu", "status"), ("histroy", "history"), ("wacth", "watch")]
+)
 def test_a_mistyped_command_is_recognised(here: Surroundings, typed: str, meant: str) -> None:
     """The nearest one is offered."""
     assert f"Did you mean `quotactl {meant}`?" in here.run(typed).stderr
@@ -188,7 +192,9 @@ print("\\n".join(sorted(sys.modules)), file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["history"], ["doctor"], ["-h"], ["watch", "-h"], ["demo", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["history"], ["doctor"], ["-h"], ["watch", "-h"], ["demo", "-h"]]
+)
 def test_a_command_imports_little(here: Surroundings, arguments: list[str]) -> None:
     """Neither asyncio nor pydantic nor rich, of quotad the wire only, and of the commands only its own."""
     with FakeDaemon(here.socket, {"status": status(), "history": [], "doctor": {"ok": True, "checks": []}}):

@@ -67,7 +67,9 @@ STATUSES: Mapping[str, wire.StatusReply] = {
     "estimated": status(
         windows=[
             window(basis="estimated", spent=8_300, estimated_tokens=8_300, percent=4.2, remaining=191_700),
-            window(name="seven_day", limit=None, limit_basis="unknown", remaining=None, percent=None, level=None),
+            window(
+                name="seven_day", limit=None, limit_basis="unknown", remaining=None, percent=None, level=None
+            ),
         ],
         sessions=[session(basis="estimated", spent=8_300)],
     ),
@@ -123,8 +125,8 @@ STATUSES: Mapping[str, wire.StatusReply] = {
             problems=[
                 {
                     "code": "notifier-unavailable",
-                    "message": "No desktop shows notices here: set [notify] command in /home/ana/.config/quotad/"
-                    "config.toml, or log in to a desktop.",
+                    "message": "No desktop shows notices here: set [notify] command in "
+                    "/home/ana/.config/quotad/config.toml, or log in to a desktop.",
                     "since": "2026-11-22T08:00:00.000Z",
                 },
                 {
@@ -172,7 +174,11 @@ def test_colour_changes_no_word(name: str) -> None:
 
 
 @given(
-    st.sampled_from(sorted(STATUSES)), st.integers(24, 100), st.booleans(), st.text(max_size=80), st.text(max_size=200)
+    st.sampled_from(sorted(STATUSES)),
+    st.integers(24, 100),
+    st.booleans(),
+    st.text(max_size=80),
+    st.text(max_size=200),
 )
 def test_no_line_is_too_wide(name: str, width: int, unicode: bool, cwd: str, message: str) -> None:
     """In no width, with no directory and no message."""
@@ -180,7 +186,7 @@ def test_no_line_is_too_wide(name: str, width: int, unicode: bool, cwd: str, mes
         "sessions": [session(cwd=cwd, agent=cwd[:20])],
         "daemon": daemon(problems=[{"code": "x", "message": message, "since": "2026-11-22T08:00:00.000Z"}]),
     }
-    shown = status_text(reply, view(width, unicode=unicode))  # type: ignore[arg-type]
+    shown = status_text(reply, view(width, unicode=unicode))
     assert max(text.cells(line) for line in shown.split("\n")) <= width
 
 

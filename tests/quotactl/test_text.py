@@ -109,7 +109,8 @@ def test_two_ends_share_a_line_if_there_is_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fraction", "shown"), [(0.0, "░░░░"), (0.001, "█░░░"), (0.5, "██░░"), (0.999, "███░"), (1.0, "████"), (9, "████")]
+    ("fraction", "shown"),
+    [(0.0, "░░░░"), (0.001, "█░░░"), (0.5, "██░░"), (0.999, "███░"), (1.0, "████"), (9, "████")],
 )
 def test_a_bar_is_empty_at_nothing_and_full_at_all(fraction: float, shown: str) -> None:
     """Something used is always seen, and something left is too."""

@@ -12,11 +12,19 @@ import pytest
 from tests.quotactl.conftest import Surroundings
 from tests.quotactl.fake_daemon import FakeDaemon
 from tests.quotactl.replies import status, window
-from tests.quotactl.terminal import ALTERNATE_SCREEN, ORDINARY_SCREEN, SECONDS, SHOWN_CURSOR, Terminal, wait_until
+from tests.quotactl.terminal import (
+    ALTERNATE_SCREEN,
+    ORDINARY_SCREEN,
+    SECONDS,
+    SHOWN_CURSOR,
+    Terminal,
+    wait_until,
+)
 
 
 @pytest.fixture
 def daemon(here: Surroundings) -> Iterator[FakeDaemon]:
+    """A daemon that has an ordinary status to tell."""
     with FakeDaemon(here.socket, {"subscribe": status()}) as fake:
         yield fake
 
@@ -57,7 +65,9 @@ def test_a_key_leaves_it(here: Surroundings, daemon: FakeDaemon, key: bytes, cod
     assert "Traceback" not in terminal.text
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_ends_it_cleanly(here: Surroundings, daemon: FakeDaemon, number: int, code: int) -> None:
     """The terminal is restored, and nothing is said."""
     with Terminal(here, "watch") as terminal:
@@ -128,6 +138,7 @@ def test_in_a_pipe_it_ends_with_its_reader(here: Surroundings, daemon: FakeDaemo
 
 
 def following(here: Surroundings) -> subprocess.Popen[str]:
+    """A watch whose output goes into a pipe."""
     return subprocess.Popen(
         here.command("watch"),
         env=here.environment,

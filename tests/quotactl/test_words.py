@@ -35,7 +35,8 @@ def test_tokens_are_short(count: float, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0, "0 %"), (0.1, "<1 %"), (1, "1 %"), (49.99, "49 %"), (50, "50 %"), (104.6, "104 %")]
+    ("value", "shown"),
+    [(0, "0 %"), (0.1, "<1 %"), (1, "1 %"), (49.99, "49 %"), (50, "50 %"), (104.6, "104 %")],
 )
 def test_a_percentage_is_reached_before_it_is_said(value: float, shown: str) -> None:
     """It is rounded down, but something is never nothing."""

@@ -15,12 +15,13 @@ from dbus_fast.aio import MessageBus
 
 from quotad.sinks.session_bus import SERVER, SERVER_PATH, Connection
 
-# As the session bus, but without services that it would start by itself.
+# As the session bus, but without the machine's services that it would start by itself.
 CONFIGURATION = """
 <busconfig>
   <type>session</type>
   <listen>unix:path={socket}</listen>
   <auth>EXTERNAL</auth>
+  <servicedir>{services}</servicedir>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -53,7 +54,9 @@ class BusDaemon:
         self.socket = directory / "bus"
         self.address = f"unix:path={self.socket}"
         self._configuration = directory / "bus.conf"
-        self._configuration.write_text(CONFIGURATION.format(socket=self.socket))
+        self.services = directory / "services"
+        self.services.mkdir()
+        self._configuration.write_text(CONFIGURATION.format(socket=self.socket, services=self.services))
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -101,7 +104,8 @@ class Shown(NamedTuple):
 class NotificationServer:
     """What shows notifications: keeps them, and fails on demand.
 
-    ``silent`` names the methods that are never answered, ``refusing`` those that are answered by an error.
+    ``silent`` names the methods that are never answered, ``refusing`` those that are answered by an error;
+    ``answers`` are the others' (a signature and a body), but for Notify's, which is a number.
     """
 
     def __init__(
@@ -112,8 +116,11 @@ class NotificationServer:
         self.silent: frozenset[str] = frozenset()
         self.refusing: frozenset[str] = frozenset()
         self._address = address
-        self._capabilities = list(capabilities)
-        self._interface = INTERFACE.format(hints=hints)
+        self.answers: dict[str, tuple[str, list[object]]] = {
+            "Introspect": ("s", [INTERFACE.format(hints=hints)]),
+            "GetCapabilities": ("as", [list(capabilities)]),
+            "GetServerInformation": ("ssss", ["fake", "tests", "7.1", "1.2"]),
+        }
         self._bus: MessageBus | None = None
 
     async def start(self) -> None:
@@ -141,10 +148,5 @@ class NotificationServer:
         if member == "Notify":
             app, _, icon, title, body, _, hints, _ = message.body
             self.shown.append(Shown(app, icon, title, body, hints["urgency"].value))
-        signature, *answer = {
-            "Introspect": ("s", self._interface),
-            "GetCapabilities": ("as", self._capabilities),
-            "GetServerInformation": ("ssss", "fake", "tests", "7.1", "1.2"),
-            "Notify": ("u", len(self.shown)),
-        }[member]
-        return Message.new_method_return(message, str(signature), answer)
+        signature, answer = self.answers.get(member, ("u", [len(self.shown)]))
+        return Message.new_method_return(message, signature, answer)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from dbus_fast.errors import SignatureBodyMismatchError
+from desktop_notifier import Capability, Notification
+from desktop_notifier.backends.base import DesktopNotifierBackend
+from desktop_notifier.backends.dummy import DummyNotificationCenter
+from desktop_notifier.main import get_backend_class
 
-from quotad.sinks import desktop as desktop_module
+from quotad.sinks import notification_centre
 from quotad.sinks.channel import Delivery
-from quotad.sinks.desktop import Connect, DesktopChannel, desktop_channel, session_bus_address
+from quotad.sinks.desktop import Connect, DesktopChannel, NotShownError, desktop_channel, session_bus_address
+from quotad.sinks.notification_centre import NotificationCentre
 from quotad.sinks.session_bus import SessionBus
 from quotad.sinks.wording import Urgency, Words
 from tests.sinks.bus import BusDaemon, NotificationServer, Shown
 from tests.sinks.notices import PAYLOAD, WORDS
-from tests.sinks.waiting import open_descriptors, settled, until
+from tests.sinks.waiting import open_descriptors, until
 
 SHOWN = Shown("quotad", "", WORDS.title, WORDS.body, 1)
 SOON = 0.3
@@ -130,7 +135,7 @@ async def test_a_bus_that_comes_back_is_used_again(bus: BusDaemon, server: Notif
     async with channel_at(bus.address) as channel:
         assert (await channel.deliver(WORDS, PAYLOAD)).delivered
         bus.stop()
-        await settled()
+        # Found out while writing: the loop has had no turn to see that the connection is gone.
         assert not (await channel.deliver(WORDS, PAYLOAD)).delivered
         bus.start()
         await server.start()
@@ -180,6 +185,21 @@ async def test_a_server_that_hangs_with_the_notice_may_have_shown_it(
 
 
 @needs_bus
+async def test_a_bus_that_dies_with_the_notice_may_have_had_it_shown(
+    bus: BusDaemon, server: NotificationServer
+) -> None:
+    """When the connection is lost before the answer came, nobody can know either."""
+    server.silent = frozenset({"Notify"})
+    async with channel_at(bus.address) as channel, asyncio.TaskGroup() as group:
+        task = group.create_task(channel.deliver(WORDS, PAYLOAD))
+        await until(lambda: "Notify" in server.asked)
+        bus.stop()
+    delivery = task.result()
+    assert (False, True) == (delivery.delivered, delivery.may_have_arrived)
+    assert delivery.detail.startswith("the connection to the desktop was lost")
+
+
+@needs_bus
 async def test_a_refusal_is_told_with_the_servers_words(bus: BusDaemon, server: NotificationServer) -> None:
     """A server that answers with an error has not shown the notice."""
     server.refusing = frozenset({"Notify"})
@@ -190,14 +210,58 @@ async def test_a_refusal_is_told_with_the_servers_words(bus: BusDaemon, server: 
 
 @needs_bus
 async def test_a_server_without_hints_is_told(bus: BusDaemon) -> None:
-    """desktop-notifier says "sent" to a server that takes no hints, and sends nothing."""
+    """desktop-notifier says "sent" to a server whose Notify takes no hints, and sends nothing."""
     server = NotificationServer(bus.address, hints="")
-    server._interface = server._interface.replace('<arg type="i" direction="in"/>', "")  # noqa: SLF001
+    server.answers["Introspect"][1][0] = str(server.answers["Introspect"][1][0]).replace(
+        '<arg type="i" direction="in"/>', ""
+    )
     await server.start()
     async with channel_at(bus.address) as channel:
         delivery = await channel.deliver(WORDS, PAYLOAD)
     await server.stop()
-    assert (False, []) == (delivery.delivered, server.shown)
+    assert (
+        Delivery(delivered=False, detail="the notification server takes no hints, so it is too old")
+        == delivery
+    )
+    assert [] == server.shown
+
+
+@needs_bus
+async def test_a_server_that_answers_nonsense_is_told(bus: BusDaemon, server: NotificationServer) -> None:
+    """What is not a list of texts is no list of capabilities."""
+    server.answers["GetCapabilities"] = ("s", ["body-markup"])
+    async with channel_at(bus.address) as channel:
+        delivery = await channel.deliver(WORDS, PAYLOAD)
+    assert not delivery.delivered
+    assert "the notification server answers GetCapabilities with 's'" == delivery.detail
+
+
+@needs_bus
+async def test_a_server_that_is_started_on_demand_is_started_for_a_notice_only(
+    bus: BusDaemon, tmp_path: Path
+) -> None:
+    """A server that crashes whenever it is started is not started every few minutes just to see that."""
+    started = tmp_path / "started"
+    service = bus.services / "org.freedesktop.Notifications.service"
+    service.write_text(
+        f"[D-BUS Service]\nName=org.freedesktop.Notifications\nExec=/bin/sh -c 'touch {started}; exit 1'\n"
+    )
+    bus.start()
+    async with channel_at(bus.address) as channel:
+        assert Delivery(delivered=True, detail="starts with the first notice") == await channel.probe()
+        assert not started.exists()
+        delivery = await channel.deliver(WORDS, PAYLOAD)
+        assert not delivery.delivered
+        assert started.exists()
+        assert delivery == await channel.probe()
+
+
+@needs_bus
+async def test_a_probe_finds_no_server(bus: BusDaemon) -> None:
+    """Where none runs and none could be started the detail says so."""
+    async with channel_at(bus.address) as channel:
+        delivery = await channel.probe()
+    assert Delivery(delivered=False, detail="no notification server runs on the session bus") == delivery
 
 
 @needs_bus
@@ -215,7 +279,7 @@ async def test_nothing_is_kept_of_notices_that_were_shown(bus: BusDaemon, server
     """desktop-notifier remembers every notice until somebody closes it; ours are forgotten."""
     session = SessionBus(bus.address)
     for _ in range(20):
-        await session.probe()
+        await session.rouse()
         await session.show(WORDS)
     kept = await session.get_current_notifications()
     identifiers = session._platform_to_interface_notification_identifier  # noqa: SLF001
@@ -259,7 +323,10 @@ class Breaking:
         self.fault = fault
         self.closed = False
 
-    async def probe(self) -> str:
+    async def look(self) -> str:
+        return "breaking"
+
+    async def rouse(self) -> str:
         return "breaking"
 
     async def show(self, words: Words) -> None:
@@ -292,7 +359,7 @@ async def test_what_desktops_are_made_of_is_prepared_once_and_off_the_loop() -> 
         with pytest.raises(RuntimeError):
             asyncio.get_running_loop()
         made_in.append(True)
-        return lambda: Breaking(desktop_module.NotShownError("planned"))
+        return lambda: Breaking(NotShownError("planned"))
 
     channel = DesktopChannel(prepare)
     for _ in range(2):
@@ -308,25 +375,75 @@ def test_nothing_of_a_desktop_is_imported_before_the_first_notice() -> None:
     assert not modules & {"desktop_notifier", "dbus_fast"}
 
 
-async def test_a_python_without_a_bundle_has_no_notification_centre(
-    foreign_platform: Callable[[str], None],
+class Centre(DesktopNotifierBackend):
+    """A notification centre as desktop-notifier has it on macOS."""
+
+    def __init__(self, *, allowed: bool = True, broken: bool = False) -> None:
+        super().__init__("quotad", None)
+        self.allowed = allowed
+        self.broken = broken
+        self.shown: list[Notification] = []
+
+    async def request_authorisation(self) -> bool:
+        return self.allowed
+
+    async def has_authorisation(self) -> bool:
+        return self.allowed
+
+    async def _send(self, notification: Notification) -> None:
+        if self.broken:
+            raise ValueError("planned")
+        self.shown.append(notification)
+
+    async def _clear(self, identifier: str) -> None:
+        raise NotImplementedError
+
+    async def _clear_all(self) -> None:
+        raise NotImplementedError
+
+    async def _get_capabilities(self) -> frozenset[Capability]:
+        raise NotImplementedError
+
+
+def channel_to(backend: DesktopNotifierBackend) -> DesktopChannel:
+    """A channel that shows notices in a notification centre."""
+    return DesktopChannel(lambda: lambda: NotificationCentre(backend))
+
+
+async def test_the_notification_centre_gets_a_notice_once() -> None:
+    """Title and body as they are, and nothing is kept of them."""
+    centre = Centre()
+    channel = channel_to(centre)
+    for asked in (channel.probe(), channel.deliver(WORDS, PAYLOAD)):
+        assert Delivery(delivered=True, detail="notification centre") == await asked
+    assert [(WORDS.title, WORDS.body)] == [(one.title, one.message) for one in centre.shown]
+    assert [] == await centre.get_current_notifications()
+
+
+@pytest.mark.parametrize(
+    ("centre", "detail"),
+    [
+        (Centre(allowed=False), "notifications are not allowed in the system settings"),
+        (Centre(broken=True), "the notification centre refused the notice"),
+        (
+            DummyNotificationCenter("quotad"),
+            "the notification centre takes only signed app bundles, this Python is none",
+        ),
+    ],
+)
+async def test_what_the_notification_centre_does_not_show(
+    centre: DesktopNotifierBackend, detail: str
 ) -> None:
-    """desktop-notifier's dummy says "sent" to everything; we say that nobody saw it."""
-    foreign_platform("Plan 9")
+    """Without leave, without a bundle, or when it fails, desktop-notifier says "sent"; we do not."""
+    assert Delivery(delivered=False, detail=detail) == await channel_to(centre).deliver(WORDS, PAYLOAD)
+
+
+async def test_elsewhere_desktop_notifier_chooses() -> None:
+    """On a system that is not Linux its own choice of backend is used."""
     channel = desktop_channel("darwin", None)
-    delivery = await channel.deliver(WORDS, PAYLOAD)
-    assert not delivery.delivered
-    assert "signed app bundles" in delivery.detail
-
-
-@pytest.fixture
-def foreign_platform(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes desktop-notifier believe that it runs on another system."""
-
-    def become(system: str) -> None:
-        monkeypatch.setattr("platform.system", lambda: system)
-
-    return become
+    await channel.probe()
+    chosen = notification_centre.connect()._backend  # noqa: SLF001
+    assert get_backend_class() is type(chosen)
 
 
 @pytest.mark.parametrize(

@@ -488,6 +488,21 @@ async def test_the_end_names_what_was_not_said(desktop: Recorder, caplog: pytest
     ] == caplog.messages
 
 
+async def test_the_end_names_what_nobody_could_take_up(
+    desktop: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also those that waited behind as many as can be under way."""
+    desktop.hang()
+    house = House([desktop])
+    many = CARRIED_MAX + 5
+    async with house.running():
+        for number in range(many):
+            house.notifier.offer(problem(f"no {number}"))
+    said = {line.partition("quotad ends: ")[2] for line in caplog.messages}
+    assert {f"quotad: no {number}" for number in range(many)} == said
+    assert many == len(caplog.messages) == house.notifier.dropped
+
+
 async def test_trouble_is_told_when_it_begins_and_when_it_is_over(desktop: Recorder) -> None:
     """Not with every notice: it is a state, with one code, that names the channel and a remedy."""
     desktop.outcome = BROKEN
@@ -593,14 +608,14 @@ async def test_a_real_server_gets_each_notice_exactly_once(
     log = Recorder("log")
     async with real(Channels((desktop,), told, log), clock) as notifier:
         notifier.offer(threshold(50.0))
-        await until(lambda: len(server.shown) == 1)
+        await until(lambda: len(server.shown) == 1 and not notifier._errands)  # noqa: SLF001
 
         await server.stop()
         notifier.offer(threshold(75.0))
         await until(lambda: len(log.titles) == 1)
         await server.start()
         clock.advance(BACK_OFF[0])
-        await until(lambda: len(server.shown) == 2)
+        await until(lambda: len(server.shown) == 2 and not notifier._errands)  # noqa: SLF001
 
         bus.stop()
         await settled()

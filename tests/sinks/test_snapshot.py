@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,7 +27,7 @@ from quotad.sinks.snapshot import (
     session_tracker,
 )
 from tests.sinks.notices import ACCOUNT, NOW, SESSION
-from tests.sinks.waiting import StandingClock, settled, until
+from tests.sinks.waiting import StandingClock, names, settled, until
 
 WINDOW = WindowStanding(
     account=ACCOUNT,
@@ -239,7 +238,7 @@ async def test_a_change_is_written_at_once(house: House) -> None:
         house.spend(1)
         await until(lambda: house.spent == 1)
         await until((house.directory / SESSION_TRACKER).exists)
-    assert {QUOTA_TRACKER, SESSION_TRACKER} == {path.name for path in house.directory.iterdir()}
+    assert {QUOTA_TRACKER, SESSION_TRACKER} == names(house.directory)
 
 
 async def test_nothing_is_written_without_a_change(house: House) -> None:
@@ -257,10 +256,10 @@ async def test_changes_are_written_at_most_once_a_second(house: House) -> None:
         for spent in range(2, 100):
             house.spend(spent)
             await settled()
-        house.clock.advance(INTERVAL - 1)
+        await house.clock.pass_time(INTERVAL - 1)
         await settled()
         assert (1, 1) == (house.looked, house.spent)
-        house.clock.advance(1)
+        await house.clock.pass_time(1)
         await until(lambda: house.spent == 99)
     assert 2 == house.looked
 
@@ -270,12 +269,11 @@ async def test_the_same_content_is_not_written_again(house: House) -> None:
     async with house.running():
         house.spend(1)
         await until((house.directory / SESSION_TRACKER).exists)
-        await until(lambda: house.snapshots._changed.is_set() is False)  # noqa: SLF001
         before = [(house.directory / name).stat() for name in (QUOTA_TRACKER, SESSION_TRACKER)]
-        house.clock.advance(HOUR)
+        await house.clock.pass_time(HOUR)
         house.spend(1)
         await house.looked_again(1)
-        house.clock.advance(INTERVAL)
+        await house.clock.pass_time(INTERVAL)
         house.snapshots.changed()
         await house.looked_again(2)
     after = [(house.directory / name).stat() for name in (QUOTA_TRACKER, SESSION_TRACKER)]
@@ -289,7 +287,7 @@ async def test_last_updated_moves_with_the_content(house: House) -> None:
     async with house.running():
         house.spend(1)
         await until(lambda: house.spent == 1)
-        house.clock.advance(MINUTE)
+        await house.clock.pass_time(MINUTE)
         house.standing = replace(house.standing, sessions=(replace(ACTIVE, spent=13_000),))
         house.spend(2)
         await until(lambda: house.spent == 2)
@@ -304,11 +302,11 @@ async def test_a_missing_directory_is_waited_for_and_never_made(tmp_path: Path) 
     async with house.running():
         house.spend(1)
         await settled()
-        house.clock.advance(RETRY_INTERVAL)
+        await house.clock.pass_time(RETRY_INTERVAL)
         await settled()
-        assert [] == list(tmp_path.iterdir())
+        assert set() == names(tmp_path)
         house.directory.mkdir()
-        house.clock.advance(RETRY_INTERVAL)
+        await house.clock.pass_time(RETRY_INTERVAL)
         await until(lambda: house.spent == 1)
     assert [] == house.troubles
 
@@ -321,14 +319,15 @@ async def test_a_directory_that_is_made_anew_gets_the_files_again(house: House) 
     async with house.running():
         house.spend(1)
         await until((place / SESSION_TRACKER).exists)
+        await until(lambda: len(house.snapshots._written) == 2)  # noqa: SLF001
         for path in place.iterdir():
             path.unlink()
         place.rmdir()
-        house.clock.advance(INTERVAL)
+        await house.clock.pass_time(INTERVAL)
         house.snapshots.changed()
         await until(lambda: not house.snapshots._written)  # noqa: SLF001
         place.mkdir()
-        house.clock.advance(RETRY_INTERVAL)
+        await house.clock.pass_time(RETRY_INTERVAL)
         await until((place / SESSION_TRACKER).exists)
     assert 1 == house.spent
 
@@ -342,11 +341,11 @@ async def test_an_unwritable_place_is_told_once_and_tried_again(house: House) ->
         await until(lambda: house.troubles)
         await until((house.directory / SESSION_TRACKER).exists)
         for attempts in (1, 2):
-            house.clock.advance(RETRY_INTERVAL)
+            await house.clock.pass_time(RETRY_INTERVAL)
             await house.looked_again(attempts)
         assert 1 == len(house.troubles)
         obstacle.rmdir()
-        house.clock.advance(RETRY_INTERVAL)
+        await house.clock.pass_time(RETRY_INTERVAL)
         await until(lambda: house.spent == 1)
         await until(lambda: len(house.troubles) == 2)
     message = f"{obstacle} cannot be written: not a regular file; it shows an older state until it can"
@@ -380,7 +379,7 @@ async def test_the_end_of_the_daemon_needs_no_directory(tmp_path: Path) -> None:
     """``flush`` neither raises nor makes what is not there."""
     house = House(tmp_path / "none")
     await house.snapshots.flush()
-    assert [] == list(tmp_path.iterdir())
+    assert set() == names(tmp_path)
 
 
 async def test_a_snapshot_is_never_half_written(house: House) -> None:
@@ -389,5 +388,5 @@ async def test_a_snapshot_is_never_half_written(house: House) -> None:
         for spent in range(1, 50):
             house.spend(spent)
             await until(lambda spent=spent: house.spent == spent)  # type: ignore[misc]
-            house.clock.advance(INTERVAL)
-    assert not [path for path in os.listdir(house.directory) if path.endswith(".tmp")]
+            await house.clock.pass_time(INTERVAL)
+    assert {QUOTA_TRACKER, SESSION_TRACKER} == names(house.directory)

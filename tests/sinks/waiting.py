@@ -29,6 +29,11 @@ async def settled() -> None:
         await one_turn()
 
 
+def names(directory: Path) -> set[str]:
+    """What is in a directory."""
+    return {path.name for path in directory.iterdir()}
+
+
 def open_descriptors() -> int:
     """How many files and sockets this process has open."""
     return sum(1 for _ in Path("/dev/fd").iterdir())
@@ -39,6 +44,7 @@ class StandingClock:
 
     def __init__(self, now: Instant) -> None:
         self.time = now
+        self._naps = 0
 
     def now(self) -> Instant:
         return self.time
@@ -47,7 +53,14 @@ class StandingClock:
         return self.time
 
     def seconds_until(self, at: Instant) -> float:
+        self._naps += 1
         return 0 if at <= self.time else POLL_SECONDS
 
     def advance(self, length: Millis) -> None:
         self.time += length
+
+    async def pass_time(self, length: Millis) -> None:
+        """Once somebody sleeps, time passes."""
+        naps = self._naps
+        await until(lambda: self._naps > naps)
+        self.advance(length)

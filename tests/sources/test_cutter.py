@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -27,6 +28,7 @@ class Fed(NamedTuple):
 
 
 def feed(cutter: LineCutter, chunks: Iterable[bytes]) -> Fed:
+    """All that comes out of the chunks."""
     blocks, passed, lines, malformed = [], b"", 0, 0
     for chunk in chunks:
         cut = cutter.feed(chunk, len(chunk))
@@ -39,8 +41,9 @@ def feed(cutter: LineCutter, chunks: Iterable[bytes]) -> Fed:
 
 
 def cut_at(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    """The data in pieces."""
     at = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[begin:end] for begin, end in zip(at, at[1:], strict=False)]
+    return [data[begin:end] for begin, end in pairwise(at)]
 
 
 cuts = st.lists(st.integers(min_value=0))

@@ -1,0 +1,338 @@
+"""The real process counts what an independent recount counts: to the token, in every order, over restarts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, timedelta, timezone, tzinfo
+from pathlib import Path
+from random import Random
+from signal import SIGKILL, SIGTERM
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from benchmarks.corpus import CorpusFacts, generate
+from benchmarks.recount import Recount, recount
+from quotad import wire
+from tests.daemon.process import CHECKOUT, Once, Place, Quotad, new_place
+from tests.daemon.truth import current, current_of, demo_clock, sums, tokens_of, total, windows
+
+SAMPLES = CHECKOUT / "tests" / "samples"
+SAMPLE_MS = 1_793_610_600_000  # 2026-11-02T09:10:00Z
+END_MS = 1_793_610_000_000  # 2026-11-02T09:00:00Z
+CLOCK_SLACK_MS = 5 * 60_000
+RUN_MS = 120_000
+"""For so long no call may change its standing while a daemon's clock runs on from a chosen instant."""
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with new_place() as made:
+        yield made
+
+
+def test_the_samples_give_what_stands_beside_them(place: Place) -> None:
+    """``--once`` counts the expected calls and bad lines; ``history`` and ``status`` give the expected tokens."""
+    expected = json.loads((SAMPLES / "expected_usage.json").read_text())
+    shutil.copytree(SAMPLES / "projects", place.projects, dirs_exist_ok=True)
+    counts = recount(place.projects)
+    once = place.once()
+    assert (len(expected["by_message"]), 1) == (once.messages, once.malformed)
+    whole_lines = sum(path.read_bytes().rfind(b"\n") + 1 for path in place.projects.rglob("*.jsonl"))
+    assert (counts.files, whole_lines, counts.lines) == (once.files, once.bytes, once.lines)
+    with place.running(*demo_clock(SAMPLE_MS)) as quotad:
+        by_day, by_model, by_session = (
+            from_quotactl(place, "history", "--json", "--utc", "--by", by)
+            for by in ("day", "model", "session")
+        )
+        window = from_quotactl(place, "status", "--json")["windows"][0]
+        assert 1 == quotad.status()["daemon"]["malformed_lines"]
+    assert counts.by_day() == sums(by_day, "day")
+    assert counts.by(lambda call: call.model) == sums(by_model, "model")
+    assert counts.by(lambda call: call.session) == sums(by_session, "session")
+    assert (len(expected["by_message"]), tuple(expected["total"])) == total(by_model)
+    assert current_of(counts, SAMPLE_MS) == current(window)
+    assert (tuple(expected["total"]), sum(expected["total"][:3])) == (
+        tokens_of(window["tokens"]),
+        window["spent"],
+    )
+
+
+def from_quotactl(place: Place, *arguments: str) -> Any:
+    """What a command prints as JSON."""
+    done = place.quotactl(*arguments)
+    assert (0, "") == (done.returncode, done.stderr)
+    return json.loads(done.stdout)
+
+
+# A corpus at once.
+
+
+@dataclass(frozen=True)
+class Case:
+    """A corpus and the zone of the machine that it is read on, as the C library writes and Python knows it."""
+
+    seed: int
+    zone: str
+    zone_known: tzinfo
+    limit_hits: bool = False
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A corpus that was read from nothing by ``--once``, and by a daemon whose clock shows its end."""
+
+    case: Case
+    place: Place
+    facts: CorpusFacts
+    counts: Recount
+    once: Once
+    quotad: Quotad
+    first_status: wire.StatusReply
+
+
+CASES = (
+    Case(1, "KTM-5:45", timezone(timedelta(hours=5, minutes=45))),
+    Case(2, "CET-1CEST,M3.5.0,M10.5.0/3", ZoneInfo("Europe/Berlin")),
+    Case(3, "NST3:30", timezone(-timedelta(hours=3, minutes=30)), limit_hits=True),
+)
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"seed {case.seed}")
+def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
+    case: Case = request.param
+    with new_place() as place, ThreadPoolExecutor() as beside:
+        facts = corpus(place.claude, case)
+        apart = {"QUOTAD_STATE_DIR": str(place.root / "once")}
+        once = beside.submit(place.once, extra=apart)
+        with place.running(*demo_clock(END_MS), extra={"TZ": case.zone}) as quotad:
+            first_status = quotad.status()
+            quotad.sync()
+            counts = recount(place.projects)
+            yield Counted(case, place, facts, counts, once.result(), quotad, first_status)
+
+
+def corpus(root: Path, case: Case) -> CorpusFacts:
+    return generate(
+        root,
+        seed=case.seed,
+        size_bytes=2_000_000,
+        files=60,
+        end_ms=END_MS,
+        limit_hits=case.limit_hits,
+    )
+
+
+def test_a_corpus_has_what_is_hard(counted: Counted) -> None:
+    """Flaws, copies and many windows are there, and the recount finds what the making tallied."""
+    assert {"torn tail", "duplicate file", "second request", "torn line"} <= set(counted.facts.flaws)
+    assert len(counted.counts.windows()) > 20
+    assert counted.case.limit_hits == bool(counted.facts.limit_resets_ms)
+    assert (counted.facts.calls, counted.facts.tokens) == (
+        len(counted.counts.calls),
+        counted.counts.tokens(),
+    )
+
+
+def test_once_counts_every_file_line_call_and_bad_line(counted: Counted) -> None:
+    """The line of ``quotad --once`` is that of the recount."""
+    counts = counted.counts
+    assert (counts.files, counts.lines, len(counts.calls), counts.malformed) == (
+        counted.once.files,
+        counted.once.lines,
+        counted.once.messages,
+        counted.once.malformed,
+    )
+
+
+def test_days_are_right_in_utc_and_where_the_machine_is(counted: Counted) -> None:
+    """Calls fall on the recount's days, also where these begin at a quarter hour or in another summer time."""
+    quotad, counts = counted.quotad, counted.counts
+    assert counts.by_day(UTC) == sums(quotad.history("day", zone="utc"), "day")
+    assert counts.by_day(counted.case.zone_known) == sums(quotad.history("day"), "day")
+
+
+def test_models_and_sessions_are_right(counted: Counted) -> None:
+    """Each call is its model's and its session's."""
+    assert counted.counts.by(lambda call: call.model) == sums(counted.quotad.history("model"), "model")
+    assert counted.counts.by(lambda call: call.session) == sums(counted.quotad.history("session"), "session")
+
+
+def test_five_hour_windows_are_right(counted: Counted) -> None:
+    """Every window of the chain opens, ends and holds what the recount says, oldest first."""
+    expected = counted.counts.windows(counted.facts.limit_resets_ms)
+    assert expected == windows(counted.quotad.history("window"))
+
+
+def test_a_span_of_history_is_cut_to_the_millisecond(counted: Counted) -> None:
+    """``since`` is within, ``until`` is not, wherever in a quarter hour they lie."""
+    calls = counted.counts.calls
+    first, last = calls[len(calls) // 4], calls[len(calls) // 4 * 3]
+    within = Recount(0, 0, 0, 0, [call for call in calls if first.at_ms <= call.at_ms < last.at_ms])
+    since, until = wire.iso(first.at_ms), wire.iso(last.at_ms)
+    rows = counted.quotad.history("model", since=since, until=until)
+    assert within.by(lambda call: call.model) == sums(rows, "model")
+
+
+def test_the_current_window_is_right_in_the_first_answer(counted: Counted) -> None:
+    """What the current window needs is read before the daemon answers at all."""
+    expected = current_of(counted.counts, END_MS, counted.facts.limit_resets_ms)
+    assert expected == current(counted.first_status["windows"][0])
+    assert expected == current(counted.quotad.window())
+
+
+def test_bad_lines_are_counted(counted: Counted) -> None:
+    """``status`` and ``doctor`` say how many there are, and in which file most of them."""
+    malformed = counted.counts.malformed
+    assert malformed == counted.quotad.status()["daemon"]["malformed_lines"]
+    message = counted.quotad.doctor()["lines"]["message"]
+    assert message.startswith(f"{malformed} lines could not be read and were skipped, ")
+    assert str(counted.place.projects) in message
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"seed {case.seed}")
+def test_at_any_instant_and_in_any_order_of_files_the_past_is_the_same(place: Place, case: Case) -> None:
+    """With the files' times shuffled and the clock set back, what lies ahead is not there, the rest is right."""
+    chance = Random(case.seed)
+    facts = corpus(place.claude, case)
+    paths = sorted(place.projects.rglob("*.jsonl"))
+    stamps = [path.stat().st_mtime_ns for path in paths]
+    chance.shuffle(stamps)
+    for path, stamp in zip(paths, stamps, strict=True):
+        os.utime(path, ns=(stamp, stamp))
+    now_ms = an_instant(recount(place.projects), chance)
+    resets = [reset for reset in facts.limit_resets_ms if reset < now_ms]
+    counts = recount(place.projects, now_ms=now_ms)
+    with place.running(*demo_clock(now_ms), extra={"TZ": case.zone}) as quotad:
+        quotad.sync()
+        assert current_of(counts, now_ms, resets) == current(quotad.window())
+        assert counts.windows(resets) == windows(quotad.history("window"))
+        assert counts.by_day() == sums(quotad.history("day", zone="utc"), "day")
+        assert counts.by(lambda call: call.session) == sums(quotad.history("session"), "session")
+
+
+def an_instant(counts: Recount, chance: Random) -> int:
+    """In the midst of a window that holds more later; nothing turns from future to past soon after it."""
+    times = [call.at_ms for call in counts.calls]
+    while True:
+        window = chance.choice(counts.windows())
+        at_ms = chance.randrange(window.opened_ms, window.resets_ms - RUN_MS - CLOCK_SLACK_MS)
+        soon = range(at_ms + CLOCK_SLACK_MS, at_ms + CLOCK_SLACK_MS + RUN_MS)
+        if any(soon.stop <= at < window.resets_ms for at in times) and not any(at in soon for at in times):
+            return at_ms
+
+
+# A corpus as it comes about.
+
+
+class Retelling:
+    """Writes a corpus anew, in pieces cut anywhere, while files are moved, rotated, copied and deleted.
+
+    ``archive`` gets what is deleted, so that all that was ever there can be counted again.
+    """
+
+    def __init__(self, source: Path, projects: Path, archive: Path, chance: Random) -> None:
+        self._projects = projects
+        self._archive = archive
+        self._chance = chance
+        self._rest = {
+            projects / path.relative_to(source): path.read_bytes()
+            for path in sorted(source.rglob("*.jsonl"))
+            if path.name != "journal.jsonl"
+        }
+        self._size = sum(map(len, self._rest.values()))
+        self.happened: set[str] = set()
+
+    def told(self) -> float:
+        """Which part of it has been written."""
+        return 1 - sum(map(len, self._rest.values())) / self._size
+
+    def go_on(self, until: float) -> Iterator[None]:
+        """Write on until such a part of it is there, yielding after each piece."""
+        events = (self._move, self._rotate, self._copy, *[self._append] * 12)
+        while self.told() < until:
+            path = self._chance.choice([path for path, rest in self._rest.items() if rest])
+            self._append(path)
+            self._chance.choice(events)(path)
+            yield
+
+    def _append(self, path: Path, size: int | None = None) -> None:
+        size = size or self._chance.choice((1, 40, 700, 9_000, 50_000))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(self._rest[path][:size])
+        self._rest[path] = self._rest[path][size:]
+
+    def _move(self, path: Path) -> None:
+        new = self._projects / f"-moved-{len(self._rest)}" / f"{self._chance.getrandbits(64):x}.jsonl"
+        new.parent.mkdir(exist_ok=True)
+        path.rename(new)
+        self._rest[new] = self._rest.pop(path)
+        self.happened.add("moved")
+
+    def _rotate(self, path: Path) -> None:
+        """At the end of a line the file gets another name, and a new one goes on under the old."""
+        if line := self._rest[path].find(b"\n") + 1:
+            self._append(path, line)
+            path.rename(path.with_name(f"{self._chance.getrandbits(64):x}.jsonl"))
+            self.happened.add("rotated")
+
+    def _copy(self, path: Path) -> None:
+        other = self._projects / "-copies" / f"{self._chance.getrandbits(64):x}.jsonl"
+        other.parent.mkdir(exist_ok=True)
+        shutil.copy(path, other)
+        self.happened.add("copied")
+
+    def delete(self) -> None:
+        """Delete every file that will not grow any more."""
+        for path in self._projects.rglob("*.jsonl"):
+            if not self._rest.get(path):
+                kept = self._archive / path.relative_to(self._projects)
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(kept)
+                self.happened.add("deleted")
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_line_by_line_and_over_restarts_the_sums_are_the_same(
+    place: Place, tmp_path: Path, seed: int
+) -> None:
+    """After each piece the answer is right, whatever ended the daemon meanwhile and wherever files went."""
+    source = generate(tmp_path, seed=seed, size_bytes=500_000, files=16, end_ms=END_MS, days=4).projects
+    tale = Retelling(source, place.projects, place.root / "archive", Random(seed))
+    clock = demo_clock(END_MS)
+    for part, end in ((0.25, SIGTERM), (0.5, SIGKILL), (0.75, SIGTERM), (0.9, SIGKILL)):
+        with place.running(*clock) as quotad:
+            for number, _ in enumerate(tale.go_on(part)):
+                if number % 5 == 0:
+                    so_far = recount(place.root)
+                    assert (len(so_far.calls), so_far.tokens()) == total(quotad.history("model"))
+            if part == 0.75:
+                quotad.sync()
+                tale.delete()
+            quotad.stop(end)
+        for _ in tale.go_on(part + 0.05):
+            pass
+    for _ in tale.go_on(1.0):
+        pass
+    counts = recount(source)
+    with place.running(*clock) as quotad:
+        quotad.sync()
+        assert recount(place.projects).malformed == quotad.status()["daemon"]["malformed_lines"]
+        assert {"moved", "rotated", "copied", "deleted"} == tale.happened
+        for _ in range(2):
+            assert counts.by_day() == sums(quotad.history("day", zone="utc"), "day")
+            assert counts.by(lambda call: call.session) == sums(quotad.history("session"), "session")
+            assert counts.by(lambda call: call.model) == sums(quotad.history("model"), "model")
+            assert counts.windows() == windows(quotad.history("window"))
+            assert current_of(counts, END_MS) == current(quotad.window())
+            # The second time every transcript has vanished.
+            shutil.rmtree(place.projects, ignore_errors=True)
+            quotad.sync()
+        assert 0 == quotad.status()["daemon"]["malformed_lines"]
