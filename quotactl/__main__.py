@@ -22,6 +22,10 @@ def _run_click(environment: Mapping[str, str]) -> None:
     from quotactl.cli import run  # noqa: PLC0415 - see main
     from quotactl.console import Console  # noqa: PLC0415
 
+    for name in ("stdout", "stderr"):
+        # Somebody may have closed it (`>&-`): what is said then goes nowhere.
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8"))
     terminal = sys.stdout.isatty() and environment.get("TERM") != "dumb"
     console = Console(
         environment=dict(environment),

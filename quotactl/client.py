@@ -43,15 +43,20 @@ START = "Start it with `quotactl up`."
 RESTART = "Restart it with `quotactl down`, then `quotactl up`."
 
 
-def connect(path: Path, uid: int) -> Client:
-    """A client of the daemon that listens at ``path`` and belongs to ``uid``; raises ``NoDaemon``."""
+def connect(path: Path, uid: int, *, any_protocol: bool = False) -> Client:
+    """A client of the daemon that listens at ``path`` and belongs to ``uid``; raises ``NoDaemon``.
+
+    Its ``reason`` is ``no-daemon`` when none runs, and another one when something is in the way. With
+    ``any_protocol`` a daemon of another version is taken too: to stop it is the way out.
+    """
     _check_owner(path, uid)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _dial(sock, path)
         _check_peer(sock, path, uid)
         client = Client(sock, path)
-        _check_protocol(client.hello)
+        if not any_protocol:
+            _check_protocol(client.hello)
     except BaseException:
         sock.close()
         raise
@@ -212,9 +217,9 @@ def _check_owner(path: Path, uid: int) -> None:
         raise NoDaemon("no-daemon", f"quotad is not running: there is no {path}. {START}") from error
     except OSError as error:
         message = f"quotad cannot be reached at {path}: {error.strerror}. {START}"
-        raise NoDaemon("no-daemon", message) from error
+        raise NoDaemon("unreachable", message) from error
     if not stat.S_ISSOCK(found.st_mode):
-        raise NoDaemon("no-daemon", f"quotad cannot be reached: {path} is not a socket. {START}")
+        raise NoDaemon("unreachable", f"quotad cannot be reached: {path} is not a socket. {START}")
     if found.st_uid != uid:
         raise _foreign(path, found.st_uid)
 
@@ -235,7 +240,7 @@ def _dial(sock: socket.socket, path: Path) -> None:
             raise NoDaemon("no-daemon", message) from error
         except OSError as error:
             message = f"quotad cannot be reached at {path}: {error.strerror or error}. {START}"
-            raise NoDaemon("no-daemon", message) from error
+            raise NoDaemon("unreachable", message) from error
         else:
             return
 
@@ -289,4 +294,4 @@ def _gone(path: Path) -> NoDaemon:
 
 def _foreign(path: Path, uid: int) -> NoDaemon:
     owner = f"uid {uid}, not to uid {os.getuid()}"
-    return NoDaemon("no-daemon", f"quotad at {path} belongs to {owner}: not asking it. {START}")
+    return NoDaemon("unreachable", f"quotad at {path} belongs to {owner}: not asking it. {START}")

@@ -55,9 +55,9 @@ class Console:
     def home(self) -> str:
         return self.environment.get("HOME", "")
 
-    def connect(self) -> Client:
+    def connect(self, *, any_protocol: bool = False) -> Client:
         """A connection to the daemon; raises ``NoDaemon``."""
-        return connect(self.paths.socket, self.uid)
+        return connect(self.paths.socket, self.uid, any_protocol=any_protocol)
 
     def view(self, *, zone: tzinfo | None = None, live: bool = False) -> View:
         """How to write now: a terminal may have been resized since the last time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ def down(console: Console) -> None:
     Where no daemon runs there is nothing to do, and the exit code is 0.
     """
     try:
-        client = console.connect()
+        client = console.connect(any_protocol=True)
     except NoDaemon as failure:
         if failure.reason != "no-daemon":
             raise
@@ -40,8 +41,10 @@ def down(console: Console) -> None:
     with client:
         pid = client.hello["pid"]
         kept_by = _service_of(pid, console)
-        client.shutdown()
-    _wait_until_gone(console, pid)
+        with suppress(NoDaemon):
+            # It may hang up before it has answered.
+            client.shutdown()
+    wait_until_gone(console, pid)
     console.say(f"quotad is stopped (pid {pid} is gone).")
     if kept_by:
         console.say(f"{kept_by} starts it again at the next login; `quotactl service uninstall` ends that.")
@@ -59,18 +62,19 @@ def _service_of(pid: int, console: Console) -> str:
     return "systemd" if "/quotad.service" in groups else ""
 
 
-def _wait_until_gone(console: Console, pid: int) -> None:
-    deadline = time.monotonic() + STOP_SECONDS_MAX
+def wait_until_gone(console: Console, pid: int, seconds: float = STOP_SECONDS_MAX) -> None:
+    """Until neither its socket answers nor its process lives; raises ``Undone`` when time is up."""
+    deadline = time.monotonic() + seconds
     while _answers(console) or _lives(pid):
         if time.monotonic() >= deadline:
-            message = f"quotad (pid {pid}) was told to stop, and has not within {STOP_SECONDS_MAX:.0f} s."
+            message = f"quotad (pid {pid}) was told to stop, and has not within {seconds:.0f} s."
             raise Undone("timed-out", message)
         time.sleep(_LOOK_SECONDS)
 
 
 def _answers(console: Console) -> bool:
     try:
-        console.connect().close()
+        console.connect(any_protocol=True).close()
     except NoDaemon:
         return False
     return True

@@ -147,6 +147,12 @@ def _level_style(window: wire.WindowReply) -> Style:
     return LEVEL_STYLES.get(window["level"] or "", "")
 
 
+def _alarm_style(window: wire.WindowReply) -> Style:
+    """A window that will not last is a warning, however little of it is used."""
+    style = _level_style(window)
+    return "fair" if style in {"", "good"} else style
+
+
 def _amounts(window: wire.WindowReply, reply: wire.StatusReply, at: int) -> Iterator[Line]:
     """What is left of what limit, what was spent, and what each number stands on."""
     if window["limit"] is not None:
@@ -189,7 +195,7 @@ def _course(window: wire.WindowReply, at: int, view: View) -> Iterator[Line]:
         early = words.duration(resets - out)
         yield (
             Span(f"at {burn} it "),
-            Span(f"runs out {words.clock(out, at, view)}", _level_style(window) or "bold"),
+            Span(f"runs out {words.clock(out, at, view)}", _alarm_style(window)),
             Span(f", {early} before the reset ({words.clock(resets, at, view)})"),
         )
     else:
@@ -220,7 +226,8 @@ class _Row(NamedTuple):
 
 
 def _sessions(sessions: Sequence[wire.SessionReply], at: int, view: View) -> Iterator[Line]:
-    active = [one for one in sessions if one["state"] == "active"]
+    # By a time that does not change: in a live view no row jumps.
+    active = sorted((one for one in sessions if one["state"] == "active"), key=lambda one: one["ends_at"])
     if not active:
         return
     yield (Span("Sessions", "bold"),)

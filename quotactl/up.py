@@ -55,8 +55,8 @@ def up(console: Console) -> None:
     else:
         console.say(f"quotad is running already (pid {hello['pid']}).")
         return
-    log = _log_file(console.paths.state)
-    reply = _started(console, log)
+    log = log_file(console.paths.state)
+    reply = started(console, log)
     console.say(f"quotad is running (pid {reply['daemon']['pid']}).")
     progress = reply["daemon"]["progress"]
     if not reply["daemon"]["caught_up"] and progress is not None:
@@ -68,11 +68,11 @@ def _plain(console: Console, words: str) -> str:
     return text.paint(text.flow([(text.Span(words),)], console.view(), 0), console.view())
 
 
-def _started(console: Console, log: Path) -> wire.StatusReply:
+def started(console: Console, log: Path, seconds: float = START_SECONDS_MAX) -> wire.StatusReply:
     """Starts the daemon and waits for its first status; raises ``Undone`` with its last words."""
     began = log.stat().st_size
     process = _spawn(console, log)
-    deadline = time.monotonic() + START_SECONDS_MAX
+    deadline = time.monotonic() + seconds
     with _spinner(console) as turn:
         while time.monotonic() < deadline:
             code = process.poll()
@@ -88,7 +88,7 @@ def _started(console: Console, log: Path) -> wire.StatusReply:
             time.sleep(_LOOK_SECONDS)
     raise Undone(
         "timed-out",
-        f"quotad (pid {process.pid}) has not answered within {START_SECONDS_MAX:.0f} s; it goes on trying.\n"
+        f"quotad (pid {process.pid}) has not answered within {seconds:.0f} s; it goes on trying.\n"
         f"Its log: {log}",
     )
 
@@ -110,7 +110,7 @@ def _spawn(console: Console, log: Path) -> subprocess.Popen[bytes]:
             raise Undone("not-started", f"{command[0]} cannot be started: {error.strerror}") from error
 
 
-def _log_file(state: Path) -> Path:
+def log_file(state: Path) -> Path:
     """The log in the state directory, which only we can read; both are made if need be."""
     log = state / "quotad.log"
     try:

@@ -63,6 +63,7 @@ class _Live:
         self._subscription: Subscription | None = None
         self._follow(client)
         self._again = 0.0
+        self._lost = ""
 
     def run(self) -> None:
         from quotactl.screen import Screen  # noqa: PLC0415 - rich is for those who watch
@@ -89,7 +90,8 @@ class _Live:
                 return
             while (reply := self._subscription.next(0.0)) is not None:
                 self._sight = _Sight(reply, time.monotonic())
-        except NoDaemon:
+        except NoDaemon as failure:
+            self._lost = failure.message
             if self._subscription is not None:
                 self._subscription.close()
             self._subscription = None
@@ -99,8 +101,8 @@ class _Live:
         view = self._console.view(live=True)
         lines = status_lines(self._sight.reply, view, self._sight.now())
         if self._subscription is None:
-            lost = "quotad has gone; waiting for it. To start it: quotactl up"
-            lines += [EMPTY, *text.paragraph(Span("! ", "bad"), (Span(lost, "bold"),), view)]
+            lost = (Span(self._lost, "bold"), Span(" Waiting; above is what was known last.", "dim"))
+            lines += [EMPTY, *text.paragraph(Span("! ", "bad"), lost, view)]
         else:
             lines += [(Span("q to leave", "dim"),)]
         return text.paint(lines, view)

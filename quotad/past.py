@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
 
 from quotad import wire
-from quotad.domain.instant import Instant
+from quotad.domain.instant import CLOCK_SLACK, Instant
 from quotad.domain.ledger import Totals
 from quotad.domain.policy import Policy, WindowSpec
 from quotad.domain.usage import AccountId
-from quotad.intake.recollection import quota_windows
+from quotad.domain.window import Window, chain, fixed_windows
 from quotad.ipc import replies
+from quotad.store.chain import EARLIEST
 from quotad.store.history import By, Group
 from quotad.store.ledger_file import LedgerFile
 
@@ -61,15 +62,20 @@ def history(  # noqa: PLR0913, PLR0917 - one question, and all that its answer d
     zone: tzinfo | None,
     now: Instant,
 ) -> list[wire.HistoryRow]:
-    """The rows of ``quotactl history``; runs in the ledger's thread. Raises ``wire.Refusal``."""
+    """The rows of ``quotactl history``; runs in the ledger's thread. Raises ``wire.Refusal``.
+
+    What is stamped further ahead than clocks differ is not there yet, as in ``status``.
+    """
     span = Span(params, zone)
+    known_until = now + CLOCK_SLACK
+    until = known_until if span.until is None else min(span.until, known_until)
     rows: list[wire.HistoryRow] = []
     for account, specs in accounts:
         by = params.by
         if by == "window":
-            rows += _windows(ledger, account, specs, span, policy, now)
+            rows += _windows(ledger, account, specs, span, policy, known_until)
         else:
-            groups = ledger.history(account, by, span.since, span.until, zone)
+            groups = ledger.history(account, by, span.since, until, zone)
             rows += [_named(group, account, by, policy) for group in groups]
     if len(rows) > ROWS_MAX:
         raise wire.Refusal(
@@ -85,13 +91,13 @@ def _windows(  # noqa: PLR0913, PLR0917 - as above
     specs: Iterable[WindowSpec],
     span: Span,
     policy: Policy,
-    now: Instant,
+    known_until: Instant,
 ) -> Iterator[wire.HistoryRow]:
     for spec in specs:
-        for window in quota_windows(ledger, account, spec, 0, now):
+        for window in _quota_windows(ledger, account, spec, known_until):
             if not span.holds(window.opened):
                 continue
-            group = ledger.totals(account, window.opened, min(window.resets, now), spec.scope)
+            group = ledger.totals(account, window.opened, min(window.resets, known_until), spec.scope)
             yield {
                 "window": spec.name,
                 "account": account,
@@ -99,6 +105,16 @@ def _windows(  # noqa: PLR0913, PLR0917 - as above
                 "resets_at": wire.iso(window.resets),
                 **_sums(group, policy),
             }
+
+
+def _quota_windows(
+    ledger: LedgerFile, account: AccountId, spec: WindowSpec, known_until: Instant
+) -> Iterator[Window]:
+    readings = [one for one in ledger.readings(account, spec.name) if one.received_at < known_until]
+    fixed = fixed_windows(readings, spec.length)
+    return chain(
+        lambda at: ledger.next_call(account, at, known_until, spec.scope), spec.length, fixed, EARLIEST
+    )
 
 
 def _named(group: Group, account: AccountId, by: By, policy: Policy) -> wire.HistoryRow:

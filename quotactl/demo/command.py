@@ -14,7 +14,7 @@ from quotactl import text, words
 from quotactl.client import Client
 from quotactl.console import Console
 from quotactl.demo import story
-from quotactl.demo.show import Show, lines_show, notice_line, screen_show
+from quotactl.demo.show import Show, lines_show, screen_show
 from quotactl.demo.stage import Stage, stage_of
 from quotactl.text import EMPTY, Line, Span, View
 
@@ -104,6 +104,7 @@ def _frame(stage: Stage, client: Client, show: Show) -> bool:
 
 def closing(stage: Stage, *, finished: bool, view: View) -> Iterator[Line]:
     """What was seen, and where to go from here."""
+    yield EMPTY
     if finished:
         yield (Span("What you have seen", "bold"),)
         for fact in (
@@ -112,9 +113,6 @@ def closing(stage: Stage, *, finished: bool, view: View) -> Iterator[Line]:
             "a window that filled, reset, and opened again",
         ):
             yield (Span(f"  {view.signs.yes} ", "good"), Span(fact))
-        yield EMPTY
-        for notice in stage.notices:
-            yield notice_line(notice, view)
         yield EMPTY
     yield (Span("The demo's daemon has ended, and its files are gone.", "dim"),)
     yield (Span("With your own quota: "), Span("quotactl up && quotactl status", "bold"))

@@ -46,10 +46,10 @@ def screen_show(console: Console) -> Iterator[Show]:
         yield _Picture(console, screen.show, lambda seconds: not screen.wait((), seconds).leave)
 
 
-def notice_line(notice: Notice, view: View) -> Line:
+def notice_line(notice: Notice, view: View, mark: str = "") -> Line:
     """A notice in one line, its end left out if it is longer."""
     time_of_day = f"{words.moment(notice.at, view):%H:%M}  "
-    line = (Span(time_of_day, "dim"), Span(notice.title, "bold"), Span(f"  {notice.body}"))
+    line = (Span(time_of_day, "dim"), Span(mark), Span(notice.title, "bold"), Span(f". {notice.body}"))
     return text.cut(line, view)
 
 
@@ -64,7 +64,7 @@ class _Lines:
 
     def notice(self, notice: Notice) -> None:
         view = self._console.view()
-        self._tell(notice_line(notice, view), view)
+        self._tell(notice_line(notice, view, "notice: "), view)
 
     def frame(self, reply: wire.StatusReply, seconds: float) -> bool:  # noqa: ARG002 - nothing is drawn
         time.sleep(seconds)
@@ -96,7 +96,9 @@ class _Picture:
 
     def _lines(self, reply: wire.StatusReply, view: View) -> Iterator[Line]:
         """What happens stands at the top, where nothing moves it."""
-        yield text.columns((Span(f"Demo: {self._title}", "fair"),), (Span("q to leave", "dim"),), view.width)
+        leave = Span("  q to leave", "dim")
+        title = text.head(f"Demo: {self._title}", view.width - text.cells(leave.text) - 1, view)
+        yield text.columns((Span(title, "fair"),), (leave,), view.width)
         yield EMPTY
         yield from status_lines(reply, view)[:-1]
         yield (Span("Notices", "bold"),)

@@ -63,7 +63,7 @@ _DAY = (
         SHOP,
         "src/shop-api",
         (
-            (2, 0),
+            (2, 900),
             (60, 38_000),
             (110, 78_000),
             (170, 120_000),
@@ -72,25 +72,26 @@ _DAY = (
             (298, 173_000),
         ),
     ),
-    Work(DOCS, "src/docs-site", ((40, 0), (110, 20_000), (160, 24_000))),
-    Work(SHOP, "src/shop-api", ((322, 0), (349, 21_000))),
+    Work(DOCS, "src/docs-site", ((40, 600), (110, 20_000), (160, 24_000))),
+    Work(SHOP, "src/shop-api", ((322, 900), (349, 21_000))),
 )
 
 _BEFORE = (
-    Work("5f0c1d2e-0000-4000-8000-0000000000c3", "src/shop-api", ((-4200, 0), (-4000, 150_000))),
-    Work("5f0c1d2e-0000-4000-8000-0000000000d4", "src/infra", ((-2800, 0), (-2650, 110_000))),
-    Work("5f0c1d2e-0000-4000-8000-0000000000e5", "src/docs-site", ((-1400, 0), (-1300, 90_000))),
+    Work("5f0c1d2e-0000-4000-8000-0000000000c3", "src/shop-api", ((-4200, 500), (-4000, 150_000))),
+    Work("5f0c1d2e-0000-4000-8000-0000000000d4", "src/infra", ((-2800, 500), (-2650, 110_000))),
+    Work("5f0c1d2e-0000-4000-8000-0000000000e5", "src/docs-site", ((-1400, 500), (-1300, 110_000))),
 )
 
 
 _TITLES = (
     Scene(2, "", "", 0, "a session opens a five-hour window"),
     Scene(40, "", "", 0, "a second session joins in"),
-    Scene(95, "", "", 0, "half of the quota is gone: medium tasks from here on"),
-    Scene(165, "", "", 0, "at this pace it would not last until the reset"),
-    Scene(215, "", "", 0, "the last tenth: time to wrap up"),
-    Scene(250, "", "", 0, "waiting for the reset, with a call now and then"),
-    Scene(303, "", "", 0, "the reset: all of it is back, and no window is running"),
+    Scene(116, "", "", 0, "half of it is gone: medium tasks from here on"),
+    Scene(150, "", "", 0, "at this pace it will not last until the reset"),
+    Scene(178, "", "", 0, "three quarters are gone: small tasks now"),
+    Scene(226, "", "", 0, "the last tenth: time to wrap up"),
+    Scene(252, "", "", 0, "waiting for the reset, with a call now and then"),
+    Scene(302.5, "", "", 0, "the reset: all of it is back, and no window is running"),
     Scene(322, "", "", 0, "the next call opens the next window"),
     Scene(MINUTES, "", "", 0, "the end of the day"),
 )
@@ -112,7 +113,8 @@ def _calls(works: Sequence[Work]) -> list[Scene]:
 
 
 def _of(work: Work, chance: random.Random) -> Iterator[Scene]:
-    minute, done = work.spent[0][0], 0.0
+    minute, done = work.spent[0]
+    yield Scene(minute, work.session, work.directory, int(done))
     while minute < work.spent[-1][0]:
         minute = min(work.spent[-1][0], minute + _STEP_MINUTES * chance.uniform(0.6, 1.4))
         total = _spent_by(work.spent, minute)

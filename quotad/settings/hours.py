@@ -68,10 +68,10 @@ def is_quiet(spans: Sequence[Span], minute: int) -> bool:
 
 
 def next_change(spans: Sequence[Span], minute: int) -> int | None:
-    """In how many minutes ``is_quiet`` will say something else, 1 to 1440; None: it never does."""
+    """In how many minutes ``is_quiet`` will say something else, 1 to 1439; None: it never does."""
     now = is_quiet(spans, minute)
     edges = {edge for quiet in spans for edge in quiet}
-    waits = sorted((edge - minute - 1) % DAY_MINUTES + 1 for edge in edges)
+    waits = sorted((edge - minute) % DAY_MINUTES for edge in edges)
     return next((wait for wait in waits if is_quiet(spans, (minute + wait) % DAY_MINUTES) != now), None)
 
 

@@ -132,7 +132,6 @@ class Snapshots:
         self._on_trouble = on_trouble
         self._trouble: str | None = None
         self._changed = asyncio.Event()
-        self._writing = asyncio.Lock()
         self._written: dict[str, bytes] = {}
 
     def changed(self) -> None:
@@ -152,20 +151,19 @@ class Snapshots:
                 await pause(self._clock, RETRY_INTERVAL, never)
 
     async def flush(self) -> None:
-        """Write what has changed now; for the end of the daemon, which does not wait."""
+        """Write what has changed now, once ``run`` has ended: the end of the daemon does not wait a second."""
         await self._write()
 
     async def _write(self) -> bool:
         """Whether both files are as the standing is."""
-        async with self._writing:
-            there = await aiofiles.os.path.isdir(self._directory)
-            if not there:
-                self._written.clear()
-            trouble = await self._write_files() if there else None
-            if trouble != self._trouble:
-                self._trouble = trouble
-                self._on_trouble(UNWRITABLE, trouble)
-            return there and trouble is None
+        there = await aiofiles.os.path.isdir(self._directory)
+        if not there:
+            self._written.clear()
+        trouble = await self._write_files() if there else None
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._on_trouble(UNWRITABLE, trouble)
+        return there and trouble is None
 
     async def _write_files(self) -> str | None:
         standing = self._standing()

@@ -44,21 +44,20 @@ class Scan:
     files: dict[str, FileStamp] = field(default_factory=dict)
     directories: dict[str, int] = field(default_factory=dict)
     """mtime_ns of each before it was listed; a directory stands before those inside it."""
-    roots: list[str] = field(default_factory=list)
-    """Those that were entered: of two names of one directory the first."""
+    roots: dict[str, str] = field(default_factory=dict)
+    """Every name of a root, the real one too, and the name by which it was entered: the first given."""
     unreadable: list[Unreadable] = field(default_factory=list)
 
 
 def scan_all(roots: Sequence[str], files: Sequence[str], now_ns: int) -> Scan:
     """Look at every transcript under ``roots``, and at ``files``; what does not exist is left out."""
     scan = Scan(now_ns)
-    real_roots: set[str] = set()
     for root in roots:
         real = os.path.realpath(root)
-        if real not in real_roots:
-            real_roots.add(real)
-            scan.roots.append(root)
+        if real not in scan.roots:
+            scan.roots[real] = root
             walk(root, root, scan)
+        scan.roots[root] = scan.roots[real]
     for path in files:
         look(path, scan)
     return scan

@@ -35,7 +35,7 @@ HOT_NS = 3_600 * 10**9
 SETTLED_NS = 2 * 10**9
 """Time stamps may be as coarse as this: a directory listed sooner after its mtime may have changed since."""
 
-HINTS_MAX = 4_096
+HINTS_MAX = 1_024
 """More hints than this between two glances are dropped; the next sweep finds what they were about."""
 
 _UNSETTLED = -1
@@ -66,7 +66,9 @@ class Tree:
     def __init__(self, roots: Sequence[Path], files: Sequence[Path] = ()) -> None:
         self._roots = tuple(os.fspath(root) for root in roots)
         self._files = tuple(os.fspath(path) for path in files)
-        self._entered: Sequence[str] = self._roots
+        self._names: dict[str, str] = {}
+        """Every name of a root, and the one under which it is entered."""
+        self._entered: frozenset[str] = frozenset()
         self._taken: dict[str, FileStamp | None] = {}
         """Every file known to be there, and the form in which it was taken in."""
         self._lost: set[str] = set()
@@ -100,13 +102,13 @@ class Tree:
 
     def compare(self, scan: Scan) -> Seen:
         """The rest of a sweep: what a scan of everything says that was not known."""
-        self._entered = scan.roots
+        self._names, self._entered = scan.roots, frozenset(scan.roots.values())
         changed = self._changed(scan, discovery=self._swept)
         vanished = self._vanished(scan)
         for path in vanished:
             self._taken.pop(path, None)
             self._hot.pop(path, None)
-        self._lost.clear()
+        self._lost.difference_update(vanished, scan.files)
         self._hot = {path: at_ns for path, at_ns in self._hot.items() if scan.at_ns - at_ns < HOT_NS}
         self._directories.clear()
         self._note_directories(scan)
@@ -210,28 +212,31 @@ class Tree:
         return touched
 
     def _take_hints(self, now_ns: int) -> set[str]:
-        """Make the hinted transcripts hot, and give the hinted directories."""
+        """Make the hinted transcripts hot, and give the directories to list for all other hints."""
         hints, self._hints = self._hints, set()
-        directories = hints.intersection(self._entered)
-        for hint in hints - directories:
-            path = self._place(hint)
-            if path is None or (os.path.islink(path) and path not in self._taken):
-                continue  # whether a new link counts is for the sweep to say
-            if os.path.isdir(path):
-                directories.add(path)
-            elif is_transcript(os.path.basename(path)) and os.path.isfile(path):
-                self._heat(path, now_ns)
-        return directories
+        to_list = set()
+        for hint in hints:
+            path = known = self._named_by_root(hint)
+            if path is None or known is None:
+                continue
+            below = ""
+            while known not in self._directories and known not in self._entered:
+                known, _, below = known.rpartition(os.sep)
+            if below in SKIPPED_DIRECTORIES and known not in self._entered:
+                continue
+            if below and known == _parent(path) and is_transcript(below):
+                # Whether a new link counts is for the sweep to say.
+                if path in self._taken or (os.path.isfile(path) and not os.path.islink(path)):
+                    self._heat(path, now_ns)
+            else:
+                to_list.add(known)
+        return to_list
 
-    def _place(self, path: str) -> str | None:
-        """The name under which a sweep finds ``path``, if it does: a watcher may follow links."""
-        above, name = os.path.split(path)
-        real = os.path.realpath(above) + os.sep
-        for root in self._entered:
-            real_root = os.path.realpath(root) + os.sep
-            if real.startswith(real_root):
-                parts = (real[len(real_root) :] + name).split(os.sep)
-                return None if SKIPPED_DIRECTORIES.intersection(parts[1:]) else os.sep.join((root, *parts))
+    def _named_by_root(self, path: str) -> str | None:
+        """The path as a sweep names it: a watcher may tell it by another name of the root."""
+        for name, root in self._names.items():
+            if path == name or path.startswith(name + os.sep):
+                return root + path[len(name) :]
         return None
 
     def _root_of(self, path: str) -> str | None:

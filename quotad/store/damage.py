@@ -19,8 +19,8 @@ from pathlib import Path
 from quotad.store.schema import APPLICATION_ID, SCHEMA_VERSION, shape, shape_of, version
 
 QUICK_CHECK_BYTES_MAX = 32 * 2**20
-"""A larger file is not read through at start: that would take more than 0.2 s, and damage that does not show
-at once shows at the first touch (see ``is_damage``)."""
+"""A larger file is not read through at start, which would take more than 0.2 s; what is damaged in it shows
+when it is touched (see ``is_damage``)."""
 
 COMPANIONS = ("-wal", "-shm")
 
@@ -48,11 +48,12 @@ def _code(error: sqlite3.DatabaseError) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
 
 
-def is_damaged(path: Path) -> bool:
+def is_damaged(path: Path, *, checked_bytes_max: int = QUICK_CHECK_BYTES_MAX) -> bool:
     """Looks at the file without changing it; one that is not there, or empty, is sound.
 
-    Raises NewerLedger; FileExistsError for what is no regular file; sqlite3.OperationalError when the
-    file cannot be looked at now (locked, input/output error).
+    A file larger than ``checked_bytes_max`` is not read through. Raises NewerLedger; FileExistsError for
+    what is no regular file; sqlite3.OperationalError when the file cannot be looked at now (locked,
+    input/output error).
     """
     try:
         found = path.stat()
@@ -62,20 +63,22 @@ def is_damaged(path: Path) -> bool:
         raise FileExistsError(
             errno.EEXIST, "the ledger's place is taken by what is no regular file", str(path)
         )
+    wal = _companion(path, "-wal")
+    logged = wal.exists() and wal.stat().st_size > 0
     if not found.st_size:
-        # SQLite would throw away the log of an emptied file.
-        wal = _companion(path, "-wal")
-        return wal.exists() and wal.stat().st_size > 0
+        return logged  # SQLite would throw away the log of an emptied file
+    # Without a log SQLite need not make one in order to look.
+    options = "mode=ro" if logged else "mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            return not _is_sound(db, path, found.st_size)
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)) as db:
+            return not (_is_ours(db, path) and (found.st_size > checked_bytes_max or _is_whole(db)))
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             return True
         raise
 
 
-def _is_sound(db: sqlite3.Connection, path: Path, size: int) -> bool:
+def _is_ours(db: sqlite3.Connection, path: Path) -> bool:
     number = version(db)
     application: tuple[int] = db.execute("PRAGMA application_id").fetchone()
     there = shape(db)
@@ -85,10 +88,10 @@ def _is_sound(db: sqlite3.Connection, path: Path, size: int) -> bool:
         return False
     if number > SCHEMA_VERSION:
         raise NewerLedger(path, number, SCHEMA_VERSION)
-    if not shape_of(number) <= there:
-        return False
-    if size > QUICK_CHECK_BYTES_MAX:
-        return True
+    return shape_of(number) <= there
+
+
+def _is_whole(db: sqlite3.Connection) -> bool:
     verdict: tuple[str] = db.execute("PRAGMA quick_check(1)").fetchone()
     return verdict[0] == "ok"
 

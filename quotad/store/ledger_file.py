@@ -21,7 +21,7 @@ from quotad.domain.usage import AccountId, SessionId
 from quotad.store import chain, history, recall
 from quotad.store.calls import take_usage
 from quotad.store.cursors import cursors_of, forget_cursors, take_cursors
-from quotad.store.damage import create, is_damaged, put_aside
+from quotad.store.damage import create, is_damage, is_damaged, put_aside
 from quotad.store.logs import measure, take_logs
 from quotad.store.names import account_id
 from quotad.store.schema import connect, migrate
@@ -53,8 +53,15 @@ class LedgerFile:
         for the file of a later release, OSError when the place cannot be used, and sqlite3.OperationalError
         when SQLite cannot (disk full, locked).
         """
-        set_aside = put_aside(path, stamp) if is_damaged(path) else None
-        return cls._begun(path, set_aside)
+        if is_damaged(path):
+            return cls.renew(path, stamp=stamp)
+        try:
+            return cls._begun(path, None)
+        except sqlite3.DatabaseError as error:
+            # Of a large file not every page was looked at.
+            if is_damage(error):
+                return cls.renew(path, stamp=stamp)
+            raise
 
     @classmethod
     def renew(cls, path: Path, *, stamp: str) -> LedgerFile:

@@ -163,6 +163,19 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
 SCHEMA_VERSION = max(MIGRATIONS)
 
 
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    # Where it exists (macOS) fsync alone does not reach the disk.
+    "PRAGMA fullfsync = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA mmap_size = 0",
+    f"PRAGMA cache_size = {-CACHE_KIB}",
+    f"PRAGMA wal_autocheckpoint = {WAL_PAGES}",
+    f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}",
+)
+
+
 def connect(path: Path | str) -> sqlite3.Connection:
     """A connection for reading and writing; transactions are begun by hand.
 
@@ -170,19 +183,13 @@ def connect(path: Path | str) -> sqlite3.Connection:
     transactions, whose cursors go with them, so that the files are simply read again.
     """
     db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    for pragma in (
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = NORMAL",
-        # Where it exists (macOS) fsync alone does not reach the disk.
-        "PRAGMA fullfsync = ON",
-        "PRAGMA temp_store = MEMORY",
-        "PRAGMA mmap_size = 0",
-        f"PRAGMA cache_size = {-CACHE_KIB}",
-        f"PRAGMA wal_autocheckpoint = {WAL_PAGES}",
-        f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}",
-    ):
-        db.execute(pragma)
-    db.create_function("family", 1, family, deterministic=True)
+    try:
+        for pragma in _PRAGMAS:
+            db.execute(pragma)
+        db.create_function("family", 1, family, deterministic=True)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -202,11 +209,11 @@ def migrate(db: sqlite3.Connection) -> None:
 
 
 def shape(db: sqlite3.Connection) -> frozenset[tuple[str, str]]:
-    """What is in the file, by name: (table, column) and (index, table)."""
+    """What is in the file, by name: (table, column), (index, table) and (view, view)."""
     rows: list[tuple[str, str]] = db.execute(
         """SELECT thing.name, part.name FROM sqlite_master AS thing, pragma_table_xinfo(thing.name) AS part
             WHERE thing.type = 'table'
-            UNION ALL SELECT name, tbl_name FROM sqlite_master WHERE type = 'index'"""
+            UNION ALL SELECT name, tbl_name FROM sqlite_master WHERE type IN ('index', 'view')"""
     ).fetchall()
     return frozenset(rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from benchmarks.corpus import CorpusFacts, generate
-from benchmarks.recount import Recount, recount
+from benchmarks.recount import FIVE_HOURS_MS, Recount, recount
 from quotad import wire
 from tests.daemon.process import CHECKOUT, Once, Place, Quotad, new_place
 from tests.daemon.truth import current, current_of, demo_clock, sums, tokens_of, total, windows
@@ -29,12 +29,10 @@ END_MS = 1_793_610_000_000  # 2026-11-02T09:00:00Z
 CLOCK_SLACK_MS = 5 * 60_000
 RUN_MS = 120_000
 """For so long no call may change its standing while a daemon's clock runs on from a chosen instant."""
-
-
-@pytest.fixture
-def place() -> Iterator[Place]:
-    with new_place() as made:
-        yield made
+HIT_MS = 20 * 60_000
+"""A limit message of the corpus states a reset that is nearer than this."""
+SHOWN_MS = 60 * 60_000
+"""For so long a session is shown when its five hours are over."""
 
 
 def test_the_samples_give_what_stands_beside_them(place: Place) -> None:
@@ -44,7 +42,8 @@ def test_the_samples_give_what_stands_beside_them(place: Place) -> None:
     counts = recount(place.projects)
     once = place.once()
     assert (len(expected["by_message"]), 1) == (once.messages, once.malformed)
-    whole_lines = sum(path.read_bytes().rfind(b"\n") + 1 for path in place.projects.rglob("*.jsonl"))
+    transcripts = [path for path in place.projects.rglob("*.jsonl") if path.name != "journal.jsonl"]
+    whole_lines = sum(path.read_bytes().rfind(b"\n") + 1 for path in transcripts)
     assert (counts.files, whole_lines, counts.lines) == (once.files, once.bytes, once.lines)
     with place.running(*demo_clock(SAMPLE_MS)) as quotad:
         by_day, by_model, by_session = (
@@ -132,7 +131,7 @@ def corpus(root: Path, case: Case) -> CorpusFacts:
 def test_a_corpus_has_what_is_hard(counted: Counted) -> None:
     """Flaws, copies and many windows are there, and the recount finds what the making tallied."""
     assert {"torn tail", "duplicate file", "second request", "torn line"} <= set(counted.facts.flaws)
-    assert len(counted.counts.windows()) > 20
+    assert len(counted.counts.windows()) > 15
     assert counted.case.limit_hits == bool(counted.facts.limit_resets_ms)
     assert (counted.facts.calls, counted.facts.tokens) == (
         len(counted.counts.calls),
@@ -206,26 +205,47 @@ def test_at_any_instant_and_in_any_order_of_files_the_past_is_the_same(place: Pl
     chance.shuffle(stamps)
     for path, stamp in zip(paths, stamps, strict=True):
         os.utime(path, ns=(stamp, stamp))
-    now_ms = an_instant(recount(place.projects), chance)
-    resets = [reset for reset in facts.limit_resets_ms if reset < now_ms]
+    now_ms = an_instant(recount(place.projects), facts.limit_resets_ms, chance)
+    resets = [reset for reset in facts.limit_resets_ms if reset <= now_ms]
     counts = recount(place.projects, now_ms=now_ms)
     with place.running(*demo_clock(now_ms), extra={"TZ": case.zone}) as quotad:
         quotad.sync()
-        assert current_of(counts, now_ms, resets) == current(quotad.window())
+        status = quotad.status()
+        assert current_of(counts, now_ms, resets) == current(status["windows"][0])
         assert counts.windows(resets) == windows(quotad.history("window"))
         assert counts.by_day() == sums(quotad.history("day", zone="utc"), "day")
         assert counts.by(lambda call: call.session) == sums(quotad.history("session"), "session")
+        expected = last_five_hours(counts, now_ms)
+        assert expected == {one["id"]: (one["started_at"], one["spent"]) for one in status["sessions"]}
 
 
-def an_instant(counts: Recount, chance: Random) -> int:
+def an_instant(counts: Recount, resets_ms: Iterable[int], chance: Random) -> int:
     """In the midst of a window that holds more later; nothing turns from future to past soon after it."""
     times = [call.at_ms for call in counts.calls]
     while True:
-        window = chance.choice(counts.windows())
-        at_ms = chance.randrange(window.opened_ms, window.resets_ms - RUN_MS - CLOCK_SLACK_MS)
-        soon = range(at_ms + CLOCK_SLACK_MS, at_ms + CLOCK_SLACK_MS + RUN_MS)
-        if any(soon.stop <= at < window.resets_ms for at in times) and not any(at in soon for at in times):
+        window = chance.choice(counts.windows(resets_ms))
+        at_ms = chance.randrange(window.opened_ms, window.resets_ms)
+        soon = range(at_ms, at_ms + CLOCK_SLACK_MS + RUN_MS)
+        later = any(soon.stop <= time < window.resets_ms for time in times)
+        near = [time for time in times if time - CLOCK_SLACK_MS in soon or time in soon]
+        stated = [reset for reset in resets_ms if at_ms <= reset <= soon.stop + HIT_MS]
+        if later and not near and not stated and window.resets_ms not in soon:
             return at_ms
+
+
+def last_five_hours(counts: Recount, now_ms: int) -> dict[str, tuple[str, int]]:
+    """When the latest five hours of each session began, and what it spent in them; none that are long over."""
+    spans: dict[str, tuple[int, int]] = {}
+    for call in counts.calls:
+        opened, spent = spans.get(call.session, (call.at_ms, 0))
+        if call.at_ms >= opened + FIVE_HOURS_MS:
+            opened, spent = call.at_ms, 0
+        spans[call.session] = (opened, spent + sum(call.tokens[:3]))
+    return {
+        session: (wire.iso(opened), spent)
+        for session, (opened, spent) in spans.items()
+        if opened + FIVE_HOURS_MS + SHOWN_MS > now_ms
+    }
 
 
 # A corpus as it comes about.
@@ -333,6 +353,7 @@ def test_line_by_line_and_over_restarts_the_sums_are_the_same(
             assert counts.windows() == windows(quotad.history("window"))
             assert current_of(counts, END_MS) == current(quotad.window())
             # The second time every transcript has vanished.
-            shutil.rmtree(place.projects, ignore_errors=True)
+            for path in place.projects.rglob("*.jsonl"):
+                path.unlink()
             quotad.sync()
         assert 0 == quotad.status()["daemon"]["malformed_lines"]

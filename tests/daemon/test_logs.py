@@ -53,7 +53,7 @@ def _lines(log: TextIO) -> list[str]:
 
 def _raised(error: BaseException) -> BaseException:
     try:
-        raise error
+        raise error  # noqa: TRY301 - here is where it comes from
     except BaseException as caught:  # noqa: BLE001 - any error is to be described
         return caught
 
@@ -138,7 +138,7 @@ def test_a_repeated_message_is_logged_once_a_minute() -> None:
 
 
 def test_different_messages_do_not_hide_each_other() -> None:
-    """Another argument, level or logger makes another message; a difference behind the first line does not."""
+    """Another argument or level makes another message; a difference behind the first line does not."""
     repeats = RepeatsSummed()
     assert repeats.filter(_record("full %s", "a"))
     assert repeats.filter(_record("full %s", "b"))
@@ -191,7 +191,7 @@ def test_causes_come_first() -> None:
     def chain(*, hidden: bool) -> BaseException:
         try:
             try:
-                raise OSError(5, "deep")
+                raise OSError(5, "deep")  # noqa: TRY301 - see above
             except OSError as deep:
                 if hidden:
                     raise RuntimeError("above") from None
@@ -208,8 +208,8 @@ def test_causes_come_first() -> None:
 
 def test_each_error_of_a_group_is_told() -> None:
     """What several tasks died of is all there."""
-    lines = described(_raised(ExceptionGroup("several", [OSError(1, "one"), ValueError("secret")])))
-    assert "  OSError: [Errno 1] one" in lines
+    lines = described(_raised(ExceptionGroup("several", [OSError("one"), ValueError("secret")])))
+    assert "  OSError: one" in lines
     assert "  ValueError" in lines
     assert not any("secret" in line for line in lines)
 
@@ -218,7 +218,7 @@ def test_tracebacks_stay_in_their_entry(log: TextIO) -> None:
     """A logged exception is one entry: the lines that follow its first are indented."""
     configure(None, stream=log)
     try:
-        raise ZeroDivisionError("by zero")
+        raise ZeroDivisionError("by zero")  # noqa: TRY301 - see above
     except ZeroDivisionError:
         logging.getLogger("quotad.test").exception("it failed")
     first, *rest = _lines(log)

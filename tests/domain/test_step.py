@@ -152,13 +152,32 @@ def test_a_longer_window_reaches_further_back() -> None:
 
 
 def test_settings_can_add_a_window() -> None:
-    """A policy with a longer window recalls what it needs, and keeps known readings."""
+    """A policy with a longer window recalls what it needs; what is in memory stays there."""
     state = started()
-    step(state, Seen(ANA, readings=(reading(40, T0 + HOUR, T0),)), T0)
+    step(state, Seen(ANA, (call("m"),)), T0)
     policy = Policy(windows=(*Policy().windows, WindowSpec("daily", DAY, 10)))
     (recall,) = only(step(state, PolicyChanged(policy, (ANA,)), T0), Recall)
     assert T0 - DAY - HOUR == recall.since
-    assert 40.0 == standing(state, T0).windows[0].percent
+    assert [100, 100] == [window.spent for window in standing(state, T0).windows]
+
+
+def test_other_prices_fill_memory_anew() -> None:
+    """Estimates are priced when they come in, so they are read back; readings are kept."""
+    state = started()
+    step(state, Seen(ANA, readings=(reading(40, T0 + HOUR, T0),)), T0)
+    policy = Policy(estimates={"Edit": 7})
+    (recall,) = only(step(state, PolicyChanged(policy, (ANA,)), T0), Recall)
+    edit = log(LogKind.TOOL_RESULT, tool="Edit")
+    step(state, Recalled(ANA, recall.since, (), (edit,), (), frozenset()), T0)
+    assert (7, 40.0) == (standing(state, T0).windows[0].spent, standing(state, T0).windows[0].percent)
+    assert state.caught_up
+
+
+def test_a_new_account_has_to_catch_up() -> None:
+    """Nothing is announced while its history is being read."""
+    state = started()
+    step(state, PolicyChanged(state.policy, (ANA, STRANGER)), T0)
+    assert not state.caught_up
 
 
 def test_a_future_event_is_waited_for() -> None:

@@ -383,6 +383,22 @@ async def test_a_vanished_client_holds_its_place_while_its_request_is_in_work() 
         await eventually(lambda: talk.server.connections == 0)
 
 
+async def test_a_lost_client_holds_its_place_while_its_request_is_in_work() -> None:
+    """The same when the connection is already known to be lost, because a change could not be told."""
+    gate = Gate()
+    async with talking(with_method("doctor", Method(wire.NoParams, gate))) as talk:
+        gone = talk.client()
+        await gone.ask("subscribe")
+        await gone.send(_request(1, "doctor"))
+        await eventually(lambda: gate.begun)
+        gone.close()
+        talk.server.subscribers.publish(status)
+        await eventually(lambda: len(talk.server.subscribers) == 0)
+        assert 1 == talk.server.connections
+        gate.open.set()
+        await eventually(lambda: talk.server.connections == 0)
+
+
 @contextlib.contextmanager
 def _somebody_else() -> Iterator[int]:
     """Become another user for a moment if we may, else let the server take us for one: the admitted uid."""

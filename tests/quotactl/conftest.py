@@ -54,7 +54,17 @@ class Surroundings:
         return CliRunner().invoke(cli, arguments, obj=self.console(), prog_name="quotactl")
 
     def command(self, *arguments: str) -> Sequence[str]:
+        """The installed program if there is one."""
+        if self.program.exists():
+            return [str(self.program), *arguments]
         return [sys.executable, "-m", "quotactl", *arguments]
+
+    def install(self, name: str, source: str) -> None:
+        """A program of ours, in Python, beside the others."""
+        program = self.program.with_name(name)
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!{sys.executable}\n{source}\n")
+        program.chmod(0o755)
 
     def process(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs quotactl as a process of its own, its output in pipes."""

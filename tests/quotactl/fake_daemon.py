@@ -32,12 +32,16 @@ class Silence:
 
 
 class FakeDaemon:
-    """Answers each method with what ``replies`` holds for it; remembers what was asked."""
+    """Answers each method with what ``replies`` holds for it; remembers what was asked.
+
+    After ``last_call`` it takes no new connection, as a daemon that ends.
+    """
 
     def __init__(self, path: Path, replies: Mapping[str, object]) -> None:
         self.path = path
         self.replies: dict[str, object] = {"hello": HELLO, **replies}
         self.asked: list[tuple[str, object]] = []
+        self.last_call = ""
         self.subscribed = threading.Event()
         self._subscribers: list[socket.socket] = []
         self._connections: list[socket.socket] = []
@@ -105,6 +109,9 @@ class FakeDaemon:
                 connection.sendall(wire.encode({"jsonrpc": "2.0", "id": request["id"], "error": reply}))
             case _:
                 connection.sendall(wire.encode({"jsonrpc": "2.0", "id": request["id"], "result": reply}))
+        if method == self.last_call:
+            self.path.unlink()
+            _hang_up(self._server)
         if method == "subscribe":
             self._subscribers.append(connection)
             self.subscribed.set()

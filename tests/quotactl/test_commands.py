@@ -34,8 +34,8 @@ ILL: wire.DoctorReply = {
         {
             "name": "transcripts",
             "ok": False,
-            "message": "/home/ana/.claude/projects/-home-ana-secret cannot be read: Permission denied; 3 files are "
-            "not counted",
+            "message": "/home/ana/.claude/projects/-home-ana-secret cannot be read: "
+            "Permission denied; 3 files are not counted",
             "remedy": "chmod u+rx /home/ana/.claude/projects/-home-ana-secret",
         },
         {"name": "notices", "ok": True, "message": "through the desktop", "remedy": ""},
@@ -58,43 +58,37 @@ def snapshot_of(here: Surroundings, content: object, *, age_seconds: int) -> Non
     os.utime(file, (at, at))
 
 
-TRACKER = {
-    "plan": "pro",
-    "limit": 200_000,
-    "windowHours": 5,
-    "currentWindow": {
+def tracker(**differing: object) -> object:
+    """The file of the contract, with such a current window."""
+    current: dict[str, object] = {
         "startTime": "2026-11-22T08:40:00.000Z",
         "resetTime": "2026-11-22T13:40:00.000Z",
         "tokensUsed": 62_345,
         "remaining": 137_655,
-    },
-    "sessions": [],
-    "scheduledSessions": [],
-}
+    }
+    return {
+        "plan": "pro",
+        "limit": 200_000,
+        "windowHours": 5,
+        "currentWindow": current | differing,
+        "sessions": [],
+        "scheduledSessions": [],
+    }
 
 
 @pytest.mark.parametrize(
-    ("name", "tracker", "age"),
+    ("name", "content", "age"),
     [
-        ("running", TRACKER, 720),
-        ("over", TRACKER, 86_400),
-        (
-            "idle",
-            TRACKER | {"currentWindow": TRACKER["currentWindow"] | {"resetTime": None, "tokensUsed": 0}},
-            60,
-        ),  # type: ignore[operator]
+        ("running", tracker(), 720),
+        ("over", tracker(resetTime="2026-11-21T13:40:00.000Z"), 86_400),
+        ("idle", tracker(startTime=None, resetTime=None, tokensUsed=0, remaining=200_000), 60),
     ],
 )
 def test_without_a_daemon_status_shows_what_was_known(
-    here: Surroundings, name: str, tracker: object, age: int
+    here: Surroundings, name: str, content: object, age: int
 ) -> None:
     """With its age; the exit code stays 69, and how to start a daemon stands on standard error."""
-    if name == "over":
-        assert isinstance(tracker, dict)
-        tracker = tracker | {
-            "currentWindow": tracker["currentWindow"] | {"resetTime": "2026-11-21T13:40:00.000Z"}
-        }
-    snapshot_of(here, tracker, age_seconds=age)
+    snapshot_of(here, content, age_seconds=age)
     result = here.run("status")
     assert result.exit_code == 69
     assert "quotactl up" in result.stderr
@@ -113,14 +107,14 @@ def test_a_snapshot_that_cannot_be_read_is_not_shown(here: Surroundings, content
 
 def test_with_json_the_last_snapshot_is_not_shown(here: Surroundings) -> None:
     """A program must not take old numbers for new ones."""
-    snapshot_of(here, TRACKER, age_seconds=1)
+    snapshot_of(here, tracker(), age_seconds=1)
     result = here.run("status", "--json")
     assert (69, "") == (result.exit_code, result.stdout)
 
 
 def test_with_exit_zero_both_are_on_standard_output(here: Surroundings) -> None:
     """What a slash command shows: the last numbers, and how to get new ones."""
-    snapshot_of(here, TRACKER, age_seconds=720)
+    snapshot_of(here, tracker(), age_seconds=720)
     result = here.run("status", "--exit-zero")
     assert (0, "") == (result.exit_code, result.stderr)
     assert "Last known, 12 min ago" in result.stdout
@@ -222,24 +216,19 @@ def test_notify_test_says_when_nothing_reaches_anybody(channels: list[wire.Chann
     assert said in text.paint(channel_lines({"channels": channels}, view()), view())
 
 
-def quotad_that(here: Surroundings, does: str) -> None:
-    """Installs a quotad beside quotactl that does this."""
-    here.program.parent.mkdir()
-    program = here.program.with_name("quotad")
-    program.write_text(f"#!{sys.executable}\nimport os, sys\n{does}\n")
-    program.chmod(0o755)
-
-
 def test_config_show_asks_the_quotad_beside(here: Surroundings) -> None:
     """In our environment, without a daemon."""
-    quotad_that(here, "print(sys.argv[1:], os.environ['QUOTAD_CONFIG'])")
+    here.install("quotad", "import os, sys; print(sys.argv[1:], os.environ['QUOTAD_CONFIG'])")
     result = here.run("config", "show")
     assert (0, f"['--print-config'] {here.root}/config.toml\n") == (result.exit_code, result.stdout)
 
 
 def test_config_check_is_1_when_the_settings_are_wrong(here: Surroundings) -> None:
     """quotad's 78 is no exit code of quotactl's; its message is passed on."""
-    quotad_that(here, "print('config.toml: plan: must be free, pro or team', file=sys.stderr); sys.exit(78)")
+    here.install(
+        "quotad",
+        "import sys; print('config.toml: plan: must be free, pro or team', file=sys.stderr); sys.exit(78)",
+    )
     result = here.run("config", "check")
     assert (1, "") == (result.exit_code, result.stdout)
     assert result.stderr == "config.toml: plan: must be free, pro or team\n"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
+
+import pytest
 
 from quotad import wire
 from tests.quotactl.conftest import Surroundings
@@ -116,3 +119,18 @@ def test_json_is_utf_8_whatever_the_terminal_takes(here: Surroundings) -> None:
         result = here.process("status", "--json", PYTHONIOENCODING="ascii")
     assert reply == json.loads(result.stdout)
     assert "日本" in result.stdout
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(here: Surroundings, closing: str) -> None:
+    """What is said then goes nowhere."""
+    with FakeDaemon(here.socket, {"status": status()}):
+        result = subprocess.run(
+            ["/bin/sh", "-c", f"{shlex.join(here.command('status'))} {closing}"],
+            env=here.environment,
+            cwd=here.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (0, "") == (result.returncode, result.stderr)

@@ -131,7 +131,8 @@ STATUSES: Mapping[str, wire.StatusReply] = {
                 },
                 {
                     "code": "unreadable",
-                    "message": "/home/ana/.claude/projects/-home-ana-secret cannot be read: Permission denied.",
+                    "message": "/home/ana/.claude/projects/-home-ana-secret cannot be read: "
+                    "Permission denied.",
                     "since": "2026-11-22T09:59:30.000Z",
                 },
             ],

@@ -77,9 +77,10 @@ def test_a_number_is_not_parted_from_its_unit() -> None:
 
 
 def test_a_word_longer_than_a_line_is_broken() -> None:
-    """Nothing ever runs over the edge."""
-    lines = text.paint(text.paragraph(Span("- "), (Span("see /a/very/long/path now"),), view(9)), view(9))
-    assert ["- see", "  /a/very", "  /long/p", "  ath now"] == lines.split("\n")
+    """Nothing ever runs over the edge; of a path whole directories stay together if they can."""
+    words = Span("see /a/longish/path unbelievable")
+    lines = text.paint(text.paragraph(Span("- "), (words,), view(9)), view(9))
+    assert ["- see", "  /a/", "  longish", "  /path", "  unbelie", "  vable"] == lines.split("\n")
 
 
 @given(

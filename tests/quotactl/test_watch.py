@@ -94,7 +94,7 @@ def test_it_waits_for_a_daemon_that_is_restarted(here: Surroundings) -> None:
         terminal = Terminal(here, "watch")
         terminal.shows("62.3k spent")
     with terminal:
-        terminal.shows("quotad has gone")
+        terminal.shows("Waiting; above is what was known last.")
         with FakeDaemon(here.socket, {"subscribe": spent(77_000)}):
             terminal.shows("77k spent")
             terminal.press(b"q")

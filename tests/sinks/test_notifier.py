@@ -406,18 +406,21 @@ async def test_a_channel_may_raise_anything(desktop: Recorder, fault: Exception)
 
 
 async def test_a_channel_that_hangs_delays_no_other(desktop: Recorder, command: Recorder) -> None:
-    """The command gets one notice after the other while the desktop still ponders the first."""
-    desktop.hang()
+    """One gets notice after notice while the other still ponders the first, and so the other way round."""
     house = House([desktop], command)
     async with house.running():
-        for percent in (50.0, 75.0, 90.0):
-            house.notifier.offer(threshold(percent))
-        await until(lambda: len(command.titles) == 3)
-        assert ["5-hour quota: 50% used"] == desktop.titles
-        desktop.going.set()
-        await until(lambda: len(desktop.titles) == 3)
+        for number, (hung, other) in enumerate([(desktop, command), (command, desktop)]):
+            hung.hang()
+            before = 3 * number
+            for percent in (50.0, 75.0, 90.0):
+                house.notifier.offer(threshold(percent))
+            await until(lambda: len(other.titles) == before + 3)  # noqa: B023 - it is awaited right here
+            assert before + 1 == len(hung.titles)
+            hung.going.set()
+            await until(lambda: len(hung.titles) == before + 3)  # noqa: B023 - it is awaited right here
+    assert [f"5-hour quota: {percent}% used" for percent in (50, 75, 90)] * 2 == desktop.titles
     assert command.titles == desktop.titles
-    assert 1 == desktop.running_most
+    assert (1, 1) == (desktop.running_most, command.running_most)
 
 
 async def test_offers_beyond_the_limit_drop_the_oldest(
@@ -618,7 +621,6 @@ async def test_a_real_server_gets_each_notice_exactly_once(
         await until(lambda: len(server.shown) == 2 and not notifier._errands)  # noqa: SLF001
 
         bus.stop()
-        await settled()
         notifier.offer(threshold(90.0))
         await until(lambda: len(log.titles) == 2)
         bus.start()

@@ -543,7 +543,7 @@ class TailModel(RuleBasedStateMachine):
     def rewrite_the_first_line_alone(self, which: int) -> None:
         path = self.file(which)
         first, _, rest = path.read_bytes().partition(b"\n") if path.exists() else (b"", b"", b"")
-        if LINE.fullmatch(first) and len(first) >= 90:
+        if LINE.fullmatch(first) and 90 <= len(first) < HEAD_BYTES_MAX:
             self.write(path, self.new_lines(1, len(first)) + rest, "wb")
 
     @rule(which=which, count=count, size=size)

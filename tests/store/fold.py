@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,8 @@ from quotad.domain.cursor import Batch
 from quotad.domain.instant import HOUR, MINUTE, Instant
 from quotad.domain.session import LogEvent, LogKind
 from quotad.domain.usage import AccountId, MessageId, RequestId, SessionId, Tokens, UsageEvent
+from quotad.store import schema
+from quotad.store.ledger_file import LedgerFile
 
 ANA = AccountId("/home/ana/.claude")
 BEN = AccountId("/home/ben/.claude")
@@ -28,9 +30,9 @@ T0: Instant = 1_793_610_000_000
 
 MOMENTS = (
     *(T0, T0 + 1, T0 + QUARTER_MS - 1, T0 + QUARTER_MS, T0 + 50 * MINUTE, T0 + 5 * HOUR, T0 + 5 * HOUR + 1),
-    *(T0 + 30 * HOUR, T0 - 400 * 24 * HOUR, -1, -QUARTER_MS, 253_402_300_799_999),
+    *(T0 + 30 * HOUR, T0 - 400 * 24 * HOUR, -1, -QUARTER_MS),
 )
-"""Edges of quarter hours, the same day and another, before 1970 and the end of the calendar."""
+"""Edges of quarter hours, the same day and others, and times before 1970."""
 
 
 class Line(NamedTuple):
@@ -115,6 +117,38 @@ def batches(lines: Iterable[Line]) -> list[Batch]:
     return list(made.values())
 
 
+def in_memory() -> sqlite3.Connection:
+    """A new ledger's tables, in memory."""
+    db = schema.connect(":memory:")
+    schema.migrate(db)
+    return db
+
+
+def filled(lines: Iterable[Line]) -> closing[LedgerFile]:
+    """A ledger of these lines, in memory."""
+    ledger = LedgerFile(in_memory())
+    for batch in batches(lines):
+        ledger.append(batch)
+    return closing(ledger)
+
+
+@contextmanager
+def stopped_after(db: sqlite3.Connection, steps: int) -> Iterator[None]:
+    """Within, SQLite's machine interrupts what it does after so many steps."""
+    left = steps
+
+    def tick() -> int:
+        nonlocal left
+        left -= 1
+        return int(left == 0)
+
+    db.set_progress_handler(tick, 1)
+    try:
+        yield
+    finally:
+        db.set_progress_handler(None, 0)
+
+
 # What a file holds, read without the product.
 
 _CALLS = """
@@ -137,12 +171,25 @@ class Stored(NamedTuple):
     sums: dict[tuple[str, str, int], tuple[int, ...]]
 
 
-def stored(path: Path, account: AccountId = ANA) -> Stored:
+def stored(file: Path | sqlite3.Connection, account: AccountId = ANA) -> Stored:
     """What the file holds of an account."""
-    with closing(sqlite3.connect(path)) as db:
-        calls = {row[0]: Standing(*row[1:5], row[5:]) for row in db.execute(_CALLS, (account.encode(),))}
+    with reading(file) as db:
+        calls = {
+            message: Standing(at, session, model, cwd, tuple(tokens))
+            for message, at, session, model, cwd, *tokens in db.execute(_CALLS, (account.encode(),))
+        }
         sums = {row[:3]: row[3:] for row in db.execute(_SUMS, (account.encode(),))}
     return Stored(calls, sums)
+
+
+@contextmanager
+def reading(file: Path | sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """A connection to a file, or the one to a ledger in memory."""
+    if isinstance(file, sqlite3.Connection):
+        yield file
+    else:
+        with closing(sqlite3.connect(file)) as db:
+            yield db
 
 
 def sums_of(calls: Iterable[Standing]) -> dict[tuple[str, str, int], tuple[int, ...]]:
@@ -155,7 +202,7 @@ def sums_of(calls: Iterable[Standing]) -> dict[tuple[str, str, int], tuple[int, 
     return {place: tuple(total) for place, total in sums.items()}
 
 
-def contradictions(path: Path) -> list[str]:
+def contradictions(file: Path | sqlite3.Connection) -> list[str]:
     """What in the file contradicts itself: nothing, if every transaction was whole."""
     queries = {
         "a sum that is not that of its calls": """
@@ -184,7 +231,7 @@ def contradictions(path: Path) -> list[str]:
              UNION ALL SELECT cwd FROM call WHERE cwd NOT IN (SELECT id FROM place)
              UNION ALL SELECT tool FROM log_event WHERE tool NOT IN (SELECT id FROM tool)""",
     }
-    with closing(sqlite3.connect(path)) as db:
+    with reading(file) as db:
         found = [f"{what}: {row}" for what, query in queries.items() for row in db.execute(query)]
         return found + [row[0] for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
+from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,9 +14,8 @@ from quotad.domain.cursor import Batch
 from quotad.domain.instant import DAY, HOUR, MINUTE, QUARTER, Instant
 from quotad.domain.session import LogEvent, LogKind
 from quotad.domain.usage import MessageId, RequestId, SessionId, Tokens, UsageEvent, family
-from quotad.store import schema
 from quotad.store.ledger_file import LedgerFile
-from tests.store.fold import ANA, MOMENTS, T0, Fold, Line, batches, fold, lines
+from tests.store.fold import ANA, MOMENTS, T0, Fold, Line, filled, fold, in_memory, lines
 
 scopes = st.sampled_from([None, "opus", "haiku", "sonnet"])
 instants = st.builds(lambda at, by: at + by, st.sampled_from(MOMENTS), st.integers(-2, 2))
@@ -37,7 +35,7 @@ def test_next_call_is_the_first_counting_event_of_the_span(
 ) -> None:
     """Calls without tokens open nothing, estimates only where every model counts."""
     expected = min((each for each in counting(fold(some), scope) if at <= each < until), default=None)
-    with tempfile.TemporaryDirectory() as folder, filled(Path(folder), some) as ledger:
+    with filled(some) as ledger:
         assert expected == ledger.next_call(ANA, at, until, scope)
 
 
@@ -48,7 +46,7 @@ def test_quiet_before_is_the_latest_event_after_enough_silence(
     """An event at or before the instant, with none in the length before it; without any, the instant."""
     events = [at for at in counting(fold(some), scope) if at <= before]
     anchors = [at for at in events if not any(at - length <= other < at for other in events)]
-    with tempfile.TemporaryDirectory() as folder, filled(Path(folder), some) as ledger:
+    with filled(some) as ledger:
         assert max(anchors, default=before) == ledger.quiet_before(ANA, before, length, scope)
 
 
@@ -63,17 +61,9 @@ def test_a_session_owns_its_standing_calls_and_log_events(
         owned += [call.at for call in found.calls.values() if call.session == session]
         owned += [log.at for log in found.logs if log.session == session]
     within = [each for each in owned if at <= each < until]
-    with tempfile.TemporaryDirectory() as folder, filled(Path(folder), some) as ledger:
+    with filled(some) as ledger:
         assert min(within, default=None) == ledger.next_session_event(SessionId(session), at, until)
         assert min(owned, default=None) == ledger.first_session_event(SessionId(session))
-
-
-def filled(folder: Path, some: list[Line]) -> closing[LedgerFile]:
-    """A ledger of these lines."""
-    ledger = LedgerFile.open(folder / "ledger.db", stamp="x")
-    for batch in batches(some):
-        ledger.append(batch)
-    return closing(ledger)
 
 
 def call(number: int, at: Instant, model: str = "claude-opus-5", output: int = 1) -> UsageEvent:
@@ -84,63 +74,61 @@ def call(number: int, at: Instant, model: str = "claude-opus-5", output: int = 1
     )
 
 
-def test_silence_of_exactly_the_length_is_none(tmp_path: Path) -> None:
+def test_silence_of_exactly_the_length_is_none() -> None:
     """The length before an event includes the instant that lies exactly that long before it."""
     calls = [call(0, T0), call(1, T0 + 5 * HOUR)]
-    with filled(tmp_path, [Line(ANA, each) for each in calls]) as ledger:
+    with filled([Line(ANA, each) for each in calls]) as ledger:
         assert ledger.quiet_before(ANA, T0 + DAY, 5 * HOUR, None) == T0
         assert ledger.quiet_before(ANA, T0 + DAY, 5 * HOUR - 1, None) == T0 + 5 * HOUR
 
 
+WEEKS_BEFORE, WEEKS_AFTER = T0 + 14 * DAY, T0 + 35 * DAY
+
+
 @pytest.fixture
-def busy_years() -> sqlite3.Connection:
-    """Three years in which every twenty minutes something happens: a rare model once, one silence."""
-    db = schema.connect(":memory:")
-    schema.migrate(db)
-    every = 20 * MINUTE
-    usage = [call(number, T0 + number * every) for number in range(3 * 365 * 72)]
-    usage += [call(10**6, T0 + 30 * every, model="claude-haiku-4-5")]
-    silent = range(40_000, 40_100)
-    usage = [each for number, each in enumerate(usage) if number not in silent]
-    LedgerFile(db).append(Batch(ANA, usage=usage))
-    return db
+def busy_weeks() -> Iterator[sqlite3.Connection]:
+    """A call every three minutes for five weeks, six silent hours in the third; a rare model at the start."""
+    every = 3 * MINUTE
+    usage = [call(number, T0 + number * every) for number in range(35 * 24 * 20)]
+    usage = [each for each in usage if not WEEKS_BEFORE < each.at < WEEKS_BEFORE + 6 * HOUR]
+    db = in_memory()
+    ledger = LedgerFile(db)
+    ledger.append(Batch(ANA, usage=[*usage, call(10**6, T0 + HOUR, model="claude-haiku-4-5")]))
+    with closing(ledger):
+        yield db
 
 
-def test_years_without_silence_are_passed_in_a_few_thousand_steps(busy_years: sqlite3.Connection) -> None:
-    """The work grows with the number of windows, not of calls: steps of SQLite's machine are counted."""
-    ledger = LedgerFile(busy_years)
-    end = T0 + 4 * 365 * DAY
-    after_silence = T0 + 40_100 * 20 * MINUTE
-    thousands = [0]
+def test_weeks_without_silence_are_passed_in_few_steps(busy_weeks: sqlite3.Connection) -> None:
+    """The work grows with the number of windows, not of calls: the steps of SQLite's machine are counted."""
+    ledger = LedgerFile(busy_weeks)
+    hundreds = 0
 
     def tick() -> int:
-        thousands[0] += 1
+        nonlocal hundreds
+        hundreds += 1
         return 0
 
-    busy_years.set_progress_handler(tick, 1000)
-    assert ledger.quiet_before(ANA, end, 5 * HOUR, None) == after_silence
-    assert ledger.quiet_before(ANA, end, 7 * DAY, None) == T0
-    assert ledger.quiet_before(ANA, end, 7 * DAY, "haiku") == T0 + 30 * 20 * MINUTE
-    assert ledger.next_call(ANA, T0 + DAY, end, "haiku") is None
-    # 78,740 calls: one look at each would be half a million steps.
-    assert 0 < thousands[0] < 400
-    ledger.close()
+    busy_weeks.set_progress_handler(tick, 100)
+    assert ledger.quiet_before(ANA, WEEKS_AFTER, 5 * HOUR, None) == WEEKS_BEFORE + 6 * HOUR
+    assert ledger.quiet_before(ANA, WEEKS_AFTER, 7 * DAY, None) == T0
+    assert ledger.quiet_before(ANA, WEEKS_AFTER, 7 * DAY, "haiku") == T0 + HOUR
+    assert ledger.next_call(ANA, T0 + DAY, WEEKS_AFTER, "haiku") is None
+    # 16,680 calls: one look at each takes ten steps.
+    assert 0 < hundreds < 350
 
 
-def test_calls_without_tokens_are_passed_by_whole_quarter_hours(busy_years: sqlite3.Connection) -> None:
+def test_calls_without_tokens_are_passed_by_whole_quarter_hours(busy_weeks: sqlite3.Connection) -> None:
     """A gateway that reports no tokens leaves long stretches in which nothing counts."""
-    ledger = LedgerFile(busy_years)
-    late = T0 + 4 * 365 * DAY
-    empty = [call(2 * 10**6 + number, late + number * 1000, output=0) for number in range(5000)]
-    ledger.append(Batch(ANA, usage=[*empty, call(3 * 10**6, late + HOUR * 3)]))
-    assert ledger.next_call(ANA, late, late + DAY, None) == late + HOUR * 3
-    ledger.close()
+    ledger = LedgerFile(busy_weeks)
+    empty = [call(2 * 10**6 + number, WEEKS_AFTER + number * 1000, output=0) for number in range(5000)]
+    ledger.append(Batch(ANA, usage=[*empty, call(3 * 10**6, WEEKS_AFTER + HOUR * 3)]))
+    assert ledger.next_call(ANA, WEEKS_AFTER, WEEKS_AFTER + DAY, None) == WEEKS_AFTER + HOUR * 3
 
 
-def test_estimates_open_windows_but_no_model_familys(tmp_path: Path) -> None:
+def test_estimates_open_windows_but_no_model_familys() -> None:
     """A log alone is enough for the windows that every model counts in."""
     log = LogEvent("k", LogKind.TOOL_RESULT, T0, SessionId("s"), "Edit", "", "", None)
-    with filled(tmp_path, [Line(ANA, log)]) as ledger:
+    with filled([Line(ANA, log)]) as ledger:
         assert ledger.quiet_before(ANA, T0 + HOUR, HOUR, None) == T0
         assert ledger.next_call(ANA, T0, T0 + 1, "opus") is None
         assert ledger.quiet_before(ANA, T0 + HOUR, HOUR, "opus") == T0 + HOUR

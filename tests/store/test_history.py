@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import Counter, defaultdict
-from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from pathlib import Path
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,8 +16,9 @@ from quotad.domain.instant import DAY, HOUR, QUARTER, Instant
 from quotad.domain.session import LogEvent, LogKind
 from quotad.domain.usage import AccountId, MessageId, RequestId, SessionId, Tokens, UsageEvent, family
 from quotad.store.history import By, Group, Sum
-from quotad.store.ledger_file import LedgerFile
-from tests.store.fold import ANA, BEN, MOMENTS, T0, Fold, Line, batches, fold, lines
+from tests.store.fold import ANA, BEN, MOMENTS, T0, Fold, Line, filled, fold, lines
+
+Span: TypeAlias = tuple[Instant | None, Instant | None]
 
 ZONES = (UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu"), timezone(timedelta(hours=-12)))
 edges = st.none() | st.builds(lambda at, by: at + by, st.sampled_from(MOMENTS), st.integers(-2, 2))
@@ -29,22 +28,16 @@ edges = st.none() | st.builds(lambda at, by: at + by, st.sampled_from(MOMENTS), 
     lines,
     st.sampled_from([ANA, None]),
     st.sampled_from(["day", "model", "project", "session"]),
-    edges,
-    edges,
+    st.tuples(edges, edges),
     st.sampled_from(ZONES),
 )
 def test_history_is_a_sum_over_calls(
-    some: list[Line],
-    account: AccountId | None,
-    by: By,
-    since: Instant | None,
-    until: Instant | None,
-    zone: tzinfo,
+    some: list[Line], account: AccountId | None, by: By, span: Span, zone: tzinfo
 ) -> None:
     """By day, model, project and session, over any span, of one account or all."""
-    expected = recount(some, account, by, (since, until), zone)
-    with tempfile.TemporaryDirectory() as folder, filled(Path(folder), some) as ledger:
-        found = ledger.history(account, by, since, until, zone)
+    expected = recount(some, account, by, span, zone)
+    with filled(some) as ledger:
+        found = ledger.history(account, by, *span, zone)
     assert expected == {group.name: group for group in found}
     order = [(group.first, group.name) if by == "session" else (0, group.name) for group in found]
     assert sorted(order) == order
@@ -63,7 +56,7 @@ def test_totals_are_exact_to_the_millisecond(
         if begin <= call.at < end and (scope is None or family(call.model) == scope)
     ]
     tools = Counter(log.tool for log in found.estimates if begin <= log.at < end and scope is None)
-    with tempfile.TemporaryDirectory() as folder, filled(Path(folder), some) as ledger:
+    with filled(some) as ledger:
         group = ledger.totals(ANA, begin, end, scope)
     assert {call.model for call in calls} == set(group.models)
     assert len(calls) == group.messages
@@ -75,7 +68,7 @@ def recount(
     some: list[Line],
     account: AccountId | None,
     by: By,
-    span: tuple[Instant | None, Instant | None],
+    span: Span,
     zone: tzinfo,
 ) -> dict[str, Group]:
     """The groups that some accounts' lines fall into."""
@@ -123,18 +116,8 @@ def project(found: Fold, session: str) -> str:
 
 
 def day(at: Instant, zone: tzinfo) -> str:
-    """The date there; at the very end of the calendar the date in UTC."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
-    last = moment > datetime(9999, 12, 31, tzinfo=UTC) and zone.utcoffset(datetime(2026, 1, 1)) > timedelta()
-    return str((moment if last else moment.astimezone(zone)).date())
-
-
-def filled(folder: Path, some: list[Line]) -> closing[LedgerFile]:
-    """A ledger of these lines."""
-    ledger = LedgerFile.open(folder / "ledger.db", stamp="x")
-    for batch in batches(some):
-        ledger.append(batch)
-    return closing(ledger)
+    """The date there."""
+    return str((datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).astimezone(zone).date())
 
 
 def call(number: int, at: Instant, *, session: str = "s", cwd: str = "/p") -> UsageEvent:
@@ -145,19 +128,28 @@ def call(number: int, at: Instant, *, session: str = "s", cwd: str = "/p") -> Us
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_days_begin_at_local_midnight(tmp_path: Path, zone: tzinfo) -> None:
+def test_days_begin_at_local_midnight(zone: tzinfo) -> None:
     """Through a year, with its changes of the clock, each quarter hour is on its local day."""
     moments = range(T0, T0 + 366 * DAY, 37 * QUARTER)
-    with filled(tmp_path, [Line(ANA, call(number, at)) for number, at in enumerate(moments)]) as ledger:
+    with filled([Line(ANA, call(number, at)) for number, at in enumerate(moments)]) as ledger:
         found = {group.name: group.messages for group in ledger.history(ANA, "day", zone=zone)}
     assert Counter(str(datetime.fromtimestamp(at / 1000, zone).date()) for at in moments) == found
 
 
-def test_days_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ends_of_the_calendar_have_a_day() -> None:
+    """A clock gone mad writes such stamps; there the date is that of UTC."""
+    first, last = -62_135_596_800_000, 253_402_300_799_999
+    with filled([Line(ANA, call(1, first)), Line(ANA, call(2, last))]) as ledger:
+        for zone in (timezone(timedelta(hours=-5)), timezone(timedelta(hours=5))):
+            names = [group.name for group in ledger.history(ANA, "day", zone=zone)]
+            assert names == ["0001-01-01", "9999-12-31"]
+
+
+def test_days_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a zone a day is one of the machine's own, summer time included."""
     summer = int(datetime(2026, 7, 1, 22, 30, tzinfo=UTC).timestamp() * 1000)
     winter = int(datetime(2026, 12, 1, 22, 30, tzinfo=UTC).timestamp() * 1000)
-    with filled(tmp_path, [Line(ANA, call(1, summer)), Line(ANA, call(2, winter))]) as ledger:
+    with filled([Line(ANA, call(1, summer)), Line(ANA, call(2, winter))]) as ledger:
         monkeypatch.setenv("TZ", "Europe/Berlin")
         time.tzset()
         names = [group.name for group in ledger.history(ANA, "day", zone=None)]
@@ -166,24 +158,24 @@ def test_days_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert names == ["2026-07-02", "2026-12-01"]
 
 
-def test_a_project_is_where_a_session_began(tmp_path: Path) -> None:
+def test_a_project_is_where_a_session_began() -> None:
     """A session that moves on, in any order of arrival, stays with the directory it was started in."""
     calls = [call(3, T0 + HOUR, cwd="/later"), call(1, T0, cwd=""), call(2, T0 + 1, cwd="/first")]
-    with filled(tmp_path, [Line(ANA, each) for each in calls]) as ledger:
+    with filled([Line(ANA, each) for each in calls]) as ledger:
         groups = ledger.history(ANA, "project", since=T0 + 2)
     assert [("/first", 1)] == [(group.name, group.messages) for group in groups]
 
 
-def test_an_account_nobody_has_heard_of_has_no_history(tmp_path: Path) -> None:
+def test_an_account_nobody_has_heard_of_has_no_history() -> None:
     """Asking for an unknown account is no error, and tells nothing of the others."""
-    with filled(tmp_path, [Line(ANA, call(1, T0))]) as ledger:
+    with filled([Line(ANA, call(1, T0))]) as ledger:
         assert ledger.history(BEN, "day") == []
         assert ledger.totals(BEN, 0, T0 + 1, None) == Group("", {}, {})
         assert ledger.totals(ANA, 0, T0 + 1, None).messages == 1
 
 
-def test_a_tool_without_a_name_is_counted_as_one(tmp_path: Path) -> None:
+def test_a_tool_without_a_name_is_counted_as_one() -> None:
     """A result that names no tool is worth an estimate too, and no tokens."""
     log = LogEvent("k", LogKind.TOOL_RESULT, T0, SessionId("s"), "", "", "", None)
-    with filled(tmp_path, [Line(ANA, log)]) as ledger:
+    with filled([Line(ANA, log)]) as ledger:
         assert ledger.history(ANA, "model") == [Group("", {}, {"": 1})]
