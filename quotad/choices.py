@@ -6,9 +6,8 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from quotad import settings
 from quotad.domain.instant import HOUR
-from quotad.domain.policy import FIVE_HOUR, PLAN_LIMITS, Policy, Weights, WindowSpec
+from quotad.domain.policy import FIVE_HOUR, PLAN_LIMITS, Policy, WindowSpec
 from quotad.domain.usage import AccountId
 from quotad.intake.files import Places
 from quotad.settings import Settings
@@ -30,15 +29,11 @@ def policy_of(chosen: Settings) -> Policy:
             *(WindowSpec(one.name, round(one.hours * HOUR), one.limit) for one in chosen.windows),
         ),
         thresholds=chosen.thresholds,
-        weights=_weights(chosen.weights),
-        family_weights={name: _weights(one) for name, one in chosen.family_weights.items()},
+        weights=chosen.weights,
+        family_weights=chosen.family_weights,
         estimates=chosen.estimates,
         notice_on_reset=chosen.notify.on_reset,
     )
-
-
-def _weights(chosen: settings.Weights) -> Weights:
-    return Weights(chosen.input, chosen.output, chosen.cache_write, chosen.cache_read)
 
 
 def places_of(chosen: Settings, environment: Mapping[str, str]) -> list[Places]:

@@ -189,6 +189,7 @@ class Daemon:
                     self._tasks.create_task(work)
                 self._replaceable["notifier"] = self._tasks.create_task(self._notifier.run())
                 await self._read_what_is_current()
+                self._tasks.create_task(self._snapshots.run())
                 async with Server(self._paths, self._answers.methods()) as self._server:
                     self._server.subscribers.publish(self._answers.status)
                     self._readiness.ready()
@@ -243,8 +244,7 @@ class Daemon:
             )
             self._trouble("ledger-set-aside", message)
         self._watch_quiet_hours()
-        for work in (self._engine.keep_time(), self._snapshots.run()):
-            self._tasks.create_task(work)
+        self._tasks.create_task(self._engine.keep_time())
         self._replaceable["intake"] = self._tasks.create_task(self._intake.run(places))
 
     async def _read_what_is_current(self) -> None:
@@ -263,7 +263,9 @@ class Daemon:
     async def _end(self) -> None:
         """Write down what is known; the group's tasks are gone."""
         await self._intake.finish()
-        await self._snapshots.flush()
+        # Half-read numbers must not take the place of the last run's.
+        if self._intake.current.is_set():
+            await self._snapshots.flush()
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:

@@ -383,8 +383,9 @@ def instant(text: str) -> int:
 
 
 def encode(message: Mapping[str, object]) -> bytes:
-    """One message as one line."""
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    """One message as one line; half a character (in a path of raw bytes) becomes a question mark."""
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace") + b"\n"
 
 
 def request(method: str, params: Mapping[str, object], number: int) -> bytes:

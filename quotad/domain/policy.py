@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from quotad.domain.instant import HOUR, Millis
 from quotad.domain.usage import Tokens, family
@@ -14,16 +15,21 @@ SEVEN_DAY = "seven_day"
 PLAN_LIMITS = {"free": 50_000, "pro": 200_000, "team": 500_000}
 """Tokens per five hours. Labels until calibrated: the provider publishes no token limits."""
 
-ESTIMATES: Mapping[str, int] = {
-    "Edit": 1500,
-    "Write": 1200,
-    "Read": 800,
-    "Task": 2000,
-    "WebFetch": 1000,
-    "Grep": 500,
-    "Glob": 400,
-    "Bash": 300,
-}
+THRESHOLDS = (50.0, 75.0, 90.0, 95.0)
+"""Per cent of a window at which it is announced."""
+
+ESTIMATES: Mapping[str, int] = MappingProxyType(
+    {
+        "Edit": 1500,
+        "Write": 1200,
+        "Read": 800,
+        "Task": 2000,
+        "WebFetch": 1000,
+        "Grep": 500,
+        "Glob": 400,
+        "Bash": 300,
+    }
+)
 """Tokens that one use of a tool is taken to cost while nothing better is known."""
 ESTIMATE_OTHERWISE = 500
 
@@ -67,10 +73,10 @@ class Policy:
 
     plan: str = "pro"
     windows: tuple[WindowSpec, ...] = (WindowSpec(FIVE_HOUR, 5 * HOUR, PLAN_LIMITS["pro"]),)
-    thresholds: tuple[float, ...] = (50.0, 75.0, 90.0, 95.0)
+    thresholds: tuple[float, ...] = THRESHOLDS
     weights: Weights = Weights()
     family_weights: Mapping[str, Weights] = field(default_factory=dict)
-    estimates: Mapping[str, int] = field(default_factory=lambda: dict(ESTIMATES))
+    estimates: Mapping[str, int] = field(default_factory=lambda: ESTIMATES)
     notice_on_reset: bool = False
 
     def weights_of(self, model: str) -> Weights:

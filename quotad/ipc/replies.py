@@ -55,6 +55,7 @@ def status(standing: Standing, daemon: DaemonFacts, problems: Iterable[Problem])
 
 
 def tokens(counts: Tokens) -> wire.TokensReply:
+    """Counts by kind."""
     return {
         "input": counts.input,
         "output": counts.output,

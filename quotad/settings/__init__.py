@@ -9,7 +9,7 @@ from __future__ import annotations
 from quotad.settings.hours import Span, WorkingHours, is_quiet, next_change
 from quotad.settings.load import SettingsInvalid, load
 from quotad.settings.show import as_json, as_toml
-from quotad.settings.values import ExtraWindow, Notify, Plan, Settings, Source, Weights
+from quotad.settings.values import ExtraWindow, Notify, Plan, Settings, Source
 
 __all__ = [
     "ExtraWindow",
@@ -19,7 +19,6 @@ __all__ = [
     "SettingsInvalid",
     "Source",
     "Span",
-    "Weights",
     "WorkingHours",
     "as_json",
     "as_toml",

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from quotad import wire
+from quotad.domain.policy import ESTIMATES, Weights
 from quotad.settings.show import brief, key_text, plain
-from quotad.settings.values import ESTIMATES, ExtraWindow, Notify, Settings, Weights
+from quotad.settings.values import ExtraWindow, Notify, Settings
 
 if TYPE_CHECKING:
     from quotad.settings.document import Checked, Fault, Key, KindWeights, NotifyTable

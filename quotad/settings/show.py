@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import NamedTuple
 
-from quotad.settings.values import Notify, Settings, Weights
+from quotad.domain.policy import Weights
+from quotad.settings.values import Notify, Settings
 
 BRIEF_CHARACTERS_MAX = 60
 

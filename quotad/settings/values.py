@@ -5,40 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from quotad.domain.policy import ESTIMATES, THRESHOLDS, Weights
 from quotad.settings.hours import Span, WorkingHours
 
 Plan: TypeAlias = Literal["free", "pro", "team"]
 
 Source: TypeAlias = Literal["default", "file"]
-
-THRESHOLDS = (50.0, 75.0, 90.0, 95.0)
-
-ESTIMATES: Mapping[str, int] = MappingProxyType(
-    {
-        "Edit": 1500,
-        "Write": 1200,
-        "Read": 800,
-        "Task": 2000,
-        "WebFetch": 1000,
-        "Grep": 500,
-        "Glob": 400,
-        "Bash": 300,
-    }
-)
-"""Tokens that one use of a tool is taken to cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What a token of each kind costs."""
-
-    input: float = 1.0
-    output: float = 1.0
-    cache_write: float = 1.0
-    cache_read: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +47,7 @@ class Settings:
     limit: int | None = None
     """Tokens per five hours; None: the plan's."""
     thresholds: tuple[float, ...] = THRESHOLDS
-    weights: Weights = Weights()
+    weights: Weights = field(default_factory=Weights)
     family_weights: Mapping[str, Weights] = field(default_factory=dict)
     """By model family; complete: what a family's table leaves out is taken from ``weights``."""
     estimates: Mapping[str, int] = field(default_factory=lambda: ESTIMATES)

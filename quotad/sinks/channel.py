@@ -29,3 +29,6 @@ class Channel(Protocol):
 
     async def probe(self) -> Delivery:
         """Whether a notice would be delivered now, as far as that can be known without showing one."""
+
+    def close(self) -> None:
+        """Let go of whatever is held; the next notice gets it anew."""

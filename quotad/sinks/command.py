@@ -43,6 +43,9 @@ class CommandChannel:
             return Delivery(delivered=False, detail=f"there is no program {self._argv[0]!r}")
         return Delivery(delivered=True, detail=self._argv[0])
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     async def _run(self, line: bytes) -> Delivery:
         try:
             ending = await program.run(self._argv, line, home=self._home, seconds_max=self._seconds_max)

@@ -81,7 +81,6 @@ class DesktopChannel:
         return delivery
 
     def close(self) -> None:
-        """Let go of the connection; the next notice makes a new one."""
         if self._desktop is not None:
             self._desktop.close()
             self._desktop = None

@@ -22,3 +22,6 @@ class LogChannel:
 
     async def probe(self) -> Delivery:
         return Delivery(delivered=True)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -98,9 +98,11 @@ class Notifier:
                     group.create_task(self._carry(errand))
         finally:
             for errand in self._errands:
-                self._drop(errand.notice, "quotad ends")
+                self._drop(errand.notice, "the notifier ends")
             while not self._offers.empty():
-                self._drop(self._offers.get_nowait(), "quotad ends")
+                self._drop(self._offers.get_nowait(), "the notifier ends")
+            for channel in self._channels.every:
+                channel.close()
 
     def state(self) -> wire.NotifierReply:
         """The channel that works as far as we know, best first, and what it says."""
@@ -185,7 +187,7 @@ class Notifier:
                     return
         except asyncio.CancelledError:
             if not errand.reached:
-                self._drop(errand.notice, "quotad ends")
+                self._drop(errand.notice, "the notifier ends")
             raise
         finally:
             self._errands.remove(errand)

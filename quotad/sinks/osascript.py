@@ -47,3 +47,6 @@ class OsascriptChannel:
         if program.find(self._osascript, self._home) is None:
             return Delivery(delivered=False, detail=f"there is no program {self._osascript!r}")
         return Delivery(delivered=True)
+
+    def close(self) -> None:
+        """Nothing is held."""

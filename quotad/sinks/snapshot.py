@@ -151,7 +151,7 @@ class Snapshots:
                 await pause(self._clock, RETRY_INTERVAL, never)
 
     async def flush(self) -> None:
-        """Write what has changed now, once ``run`` has ended: the end of the daemon does not wait a second."""
+        """Write what has changed, once ``run`` has ended: the end of the daemon waits for no second."""
         await self._write()
 
     async def _write(self) -> bool:

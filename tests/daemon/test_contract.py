@@ -15,7 +15,7 @@ from quotad import wire
 from tests.daemon.clocks import FastClock
 from tests.daemon.process import QUOTAD, SETTINGS, Place, Quotad, new_place, wait_until
 from tests.daemon.raw import line_to
-from tests.daemon.truth import now_ms
+from tests.daemon.truth import calls, now_ms
 from tests.daemon.work import SESSION, append, hit_limit, log, spend, transcript
 
 MINUTE = 60_000
@@ -28,8 +28,8 @@ FIELDS = {
     "status": "schema now daemon plan windows sessions queue advice |",
     "daemon": "version pid started_at caught_up malformed_lines problems | progress notifier",
     "problem": "code message since |",
-    "window": "name account state opened_at resets_at limit limit_basis spent remaining available percent level "
-    "basis as_of tokens burn_per_minute runs_out_at next_threshold reported | "
+    "window": "name account state opened_at resets_at limit limit_basis spent remaining available percent "
+    "level basis as_of tokens burn_per_minute runs_out_at next_threshold reported | "
     "messages estimated_tokens lower_bound",
     "reported": "percent resets_at received_at age_seconds source |",
     "tokens": "input output cache_write cache_read |",
@@ -37,8 +37,8 @@ FIELDS = {
     "queue": "ready blocked scheduled in_progress complete |",
     "history by window": "window opened_at resets_at spent messages tokens | account estimated_tokens",
     "history by day": "day spent messages tokens | account estimated_tokens",
-    "history by model": "model spent messages tokens | account estimated_tokens started_at",
-    "history by project": "project spent messages tokens | account estimated_tokens started_at",
+    "history by model": "model spent messages tokens | account estimated_tokens",
+    "history by project": "project spent messages tokens | account estimated_tokens",
     "history by session": "session spent messages tokens | account estimated_tokens started_at",
     "hello": "protocol version pid instance |",
     "once": "files bytes lines messages malformed seconds |",
@@ -57,7 +57,7 @@ def fields(what: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[tuple[Place, Quotad]]:
-    """A daemon that has seen two accounts, sessions of every kind, a limit hit, a bad line and bad settings."""
+    """A daemon that has seen two accounts, sessions of all kinds, a limit hit, a bad line and bad settings."""
     with new_place() as place:
         other = place.root / "other"
         now = now_ms()
@@ -263,7 +263,7 @@ def test_windows_and_days_of_history_come_oldest_first(busy: tuple[Place, Quotad
 
 def test_hello_names_protocol_version_process_and_run(busy: tuple[Place, Quotad]) -> None:
     """The instance is another one at each start."""
-    place, quotad = busy
+    _, quotad = busy
     hello = cast("wire.Hello", quotad.request("hello"))
     assert fields("hello") == set(hello)
     assert (1, "0.1.0", quotad.pid) == (hello["protocol"], hello["version"], hello["pid"])
@@ -430,12 +430,38 @@ def test_snapshots_are_whole_at_every_instant_and_new_within_a_second(place: Pla
     assert max(late) < 1.5
 
 
+def test_a_start_takes_nothing_back(place: Place) -> None:
+    """While a daemon reads what there is, and when it is ended before it has, the old snapshot stands."""
+    spend(place, 100)
+    place.once()
+    (place.state / "ledger.db").unlink()
+    append(transcript(place), b"".join(calls("s-2", range(20_000), at_ms=now_ms() - 60_000)))
+    seen = []
+
+    def used() -> int:
+        seen.append(cast("dict[str, int]", read(place, "quota-tracker.json")["currentWindow"])["tokensUsed"])
+        return seen[-1]
+
+    quotad = place.launch()
+    try:
+        wait_until((place.state / "ledger.db-wal").exists)
+        assert 100 == used()
+        assert 0 == quotad.stop()
+        assert 100 == used()
+    finally:
+        quotad.kill()
+    with place.running():
+        wait_until(lambda: used() == 100 + 20_000 * 111)
+    assert {100, 100 + 20_000 * 111} == set(seen)
+
+
 def test_snapshots_that_say_the_same_are_not_written_again(place: Place) -> None:
     """The files stay as they are while nothing changes, however often one asks or what is read again."""
     spend(place, 100)
     with place.running() as quotad:
         quotad.sync()
         wait_until((place.claude / "session-tracker.json").exists)
+        assert read(place, "session-tracker.json")["sessions"]
         files = sorted(place.claude.glob("*.json"))
         before = [(path.stat().st_ino, path.stat().st_mtime_ns) for path in files]
         append(transcript(place), transcript(place).read_bytes())
@@ -470,7 +496,7 @@ def test_a_reset_empties_the_snapshot(place: Place) -> None:
 def test_once_prints_one_line_and_writes_everything(place: Place) -> None:
     """Of exactly these fields; ledger and snapshots are there afterwards, and no socket ever was."""
     spend(place, 10)
-    for bad in (b"no line of ours\n", b"{no end\n", b'{"usage": "assistant", }\n', b"\n", b" \n"):
+    for bad in (b"no line of ours\n", b"{no end\n", b'{"usage": "assistant", }\n', b"\n"):
         append(transcript(place), bad)
     done = place.run([*QUOTAD, "--once"])
     assert (0, "") == (done.returncode, done.stderr)

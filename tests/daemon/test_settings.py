@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from quotad import wire
 from quotad.domain import policy
+from quotad.domain.policy import Weights
 from quotad.settings import (
     ExtraWindow,
     Notify,
     Settings,
     SettingsInvalid,
     Span,
-    Weights,
     as_json,
     as_toml,
     is_quiet,

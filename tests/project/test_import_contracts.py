@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"clock", "domain"},
     "sinks": {"clock", "domain", "wire"},
     "ipc": {"clock", "domain", "wire"},
-    "settings": {"wire"},
+    "settings": {"domain", "wire"},
     "clock": {"domain"},
     "instance": set(),
     "logs": set(),

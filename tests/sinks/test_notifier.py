@@ -50,6 +50,7 @@ class Recorder:
         self.titles: list[str] = []
         self.payloads: list[Payload] = []
         self.probes = 0
+        self.closed = False
         self.going = asyncio.Event()
         self.going.set()
         self.running = 0
@@ -69,6 +70,9 @@ class Recorder:
     async def probe(self) -> Delivery:
         self.probes += 1
         return self._answer()
+
+    def close(self) -> None:
+        self.closed = True
 
     def hang(self) -> None:
         """Answer nothing until ``going`` is set."""
@@ -482,12 +486,13 @@ async def test_the_end_names_what_was_not_said(desktop: Recorder, caplog: pytest
     async with house.running():
         house.notifier.offer(threshold())
         await until(lambda: desktop.titles)
+    assert desktop.closed
     house.notifier.offer(problem())
     async with house.running():
         pass
     assert [
-        f"notice dropped, since quotad ends: {TITLE}",
-        "notice dropped, since quotad ends: quotad: settings invalid",
+        f"notice dropped, since the notifier ends: {TITLE}",
+        "notice dropped, since the notifier ends: quotad: settings invalid",
     ] == caplog.messages
 
 
@@ -501,7 +506,7 @@ async def test_the_end_names_what_nobody_could_take_up(
     async with house.running():
         for number in range(many):
             house.notifier.offer(problem(f"no {number}"))
-    said = {line.partition("quotad ends: ")[2] for line in caplog.messages}
+    said = {line.partition("the notifier ends: ")[2] for line in caplog.messages}
     assert {f"quotad: no {number}" for number in range(many)} == said
     assert many == len(caplog.messages) == house.notifier.dropped
 
@@ -629,7 +634,6 @@ async def test_a_real_server_gets_each_notice_exactly_once(
         await until(lambda: len(server.shown) == 3)
         clock.advance(HOUR)
         await until_naps_are_over()
-    desktop.close()
     await settled()
     titles = [f"5-hour quota: {percent}% used" for percent in (50, 75, 90)]
     assert titles == [shown.title for shown in server.shown]
@@ -656,7 +660,6 @@ async def test_a_bus_that_comes_up_late_gets_what_still_stands(bus: BusDaemon) -
         await until(lambda: server.shown)
         clock.advance(HOUR)
         await until_naps_are_over()
-    desktop.close()
     await server.stop()
     assert ["5-hour quota: 90% used"] == [shown.title for shown in server.shown]
 
@@ -678,7 +681,6 @@ async def test_a_real_server_that_hangs_harms_nobody(
         await until(lambda: server.shown)
         clock.advance(HOUR)
         await until_naps_are_over()
-    desktop.close()
     await settled()
     assert [TITLE] == [shown.title for shown in server.shown]
     assert 1 == len(caplog.messages)
