@@ -154,14 +154,14 @@ class Client:
         """The next line without its end, None when the deadline passed first; raises ``NoDaemon``."""
         while True:
             end = self._received.find(b"\n", self._searched)
+            if (len(self._received) if end < 0 else end) > wire.REPLY_BYTES_MAX:
+                raise NoDaemon("bad-reply", f"quotad sent a line of more than 16 MiB. {RESTART}")
             if end >= 0:
                 line = bytes(self._received[:end])
                 del self._received[: end + 1]
                 self._searched = 0
                 return line
             self._searched = len(self._received)
-            if self._searched > wire.REPLY_BYTES_MAX:
-                raise NoDaemon("bad-reply", f"quotad sent a line of more than 16 MiB. {RESTART}")
             left = None if deadline is None else deadline - time.monotonic()
             if not select.select([self._sock], [], [], None if left is None else max(0.0, left))[0]:
                 return None

@@ -67,6 +67,7 @@ def main(  # noqa: PLR0911 - one way out for each exit code of CONTRACT
     options: Options, environment: Mapping[str, str], platform: str
 ) -> int:
     """Do what was asked for and give the exit code of CONTRACT."""
+    _leave_on_signals(EXIT_FAILED if options.does == "once" else 0)
     try:
         paths = wire.paths(environment, platform, os.getuid())
     except ValueError as fault:
@@ -93,6 +94,16 @@ def main(  # noqa: PLR0911 - one way out for each exit code of CONTRACT
         return _complain(f"the ledger {paths.state / 'ledger.db'} cannot be opened: {fault}", EXIT_FAILED)
     daemon = Daemon(options, paths, environment, platform, chosen, held, ledger, clock)
     return asyncio.run(daemon.read_once() if options.does == "once" else daemon.serve())
+
+
+def _leave_on_signals(code: int) -> None:
+    """End at once; of what is begun before the loop takes signals over, nothing has to be ended."""
+
+    def leave(*_: object) -> None:
+        sys.exit(code)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
 
 
 def _complain(message: str, code: int) -> int:
@@ -177,9 +188,7 @@ class Daemon:
 
     async def serve(self) -> int:
         """Run until SIGTERM, SIGINT or a request ends it."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+        loop = self._end_on_signals()
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         code = 0
         try:
@@ -213,13 +222,18 @@ class Daemon:
         Nothing is announced, and so nothing is marked as announced.
         """
         began = self._clock.monotonic()
+        self._end_on_signals()
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start()
+                self._tasks.create_task(self._stop())
                 await self._intake.caught_up.wait()
-                raise _Stopped  # noqa: TRY301 - it ends the task group
+                self._stopping.set()
         except* _Stopped:
             pass
+        if not self._intake.caught_up.is_set():
+            await self._end()
+            return EXIT_FAILED
         groups = await self._ledger.run(lambda ledger: ledger.history(None, "model"))
         accounts = self._intake.accounts
         await self._end()
@@ -233,6 +247,12 @@ class Daemon:
         }
         sys.stdout.write(json.dumps(report) + "\n")
         return 0
+
+    def _end_on_signals(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        return loop
 
     def _start(self) -> None:
         places = places_of(self._settings, self._environment)

@@ -60,7 +60,6 @@ class Notice(NamedTuple):
     """A notice as the daemon handed it to our notify command."""
 
     at: int
-    kind: str
     title: str
     body: str
 
@@ -151,7 +150,7 @@ class Stage:
 
 
 def _notice(line: Mapping[str, object]) -> Notice:
-    return Notice(wire.instant(str(line["at"])), str(line["kind"]), str(line["title"]), str(line["body"]))
+    return Notice(wire.instant(str(line["at"])), str(line["title"]), str(line["body"]))
 
 
 @contextmanager

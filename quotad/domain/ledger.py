@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from quotad.domain.instant import QUARTER, Instant
 from quotad.domain.policy import Policy
@@ -54,6 +55,10 @@ class Totals:
         return round(weighted) + self.estimated
 
 
+_Part: TypeAlias = tuple[str, Tokens, int, int]
+"""Model, tokens, calls, estimated tokens."""
+
+
 @dataclass(slots=True)
 class _Cell:
     """The sum of one session and model in one quarter hour."""
@@ -67,9 +72,28 @@ class _Cell:
 class _Quarter:
     """One quarter hour: its sums, and its events for spans that begin or end within it."""
 
-    cells: dict[tuple[SessionId, str], _Cell] = field(default_factory=dict)
+    sessions: dict[SessionId, dict[str, _Cell]] = field(default_factory=dict)
+    """Sums by session and model."""
     calls: dict[MessageId, UsageEvent] = field(default_factory=dict)
     estimates: dict[str, LogEvent] = field(default_factory=dict)
+
+    def cell(self, session: SessionId, model: str) -> _Cell:
+        """The sum of one session and model, begun if need be."""
+        return self.sessions.setdefault(session, {}).setdefault(model, _Cell())
+
+    def drop(self, session: SessionId, model: str) -> None:
+        """Take away a sum that nothing is left of."""
+        models = self.sessions[session]
+        models.pop(model, None)
+        if not models:
+            del self.sessions[session]
+
+    def sums(self, session: SessionId | None) -> Iterator[_Part]:
+        """All sums, or those of one session."""
+        chosen = self.sessions.values() if session is None else (self.sessions.get(session, {}),)
+        for models in chosen:
+            for model, cell in models.items():
+                yield model, cell.tokens, cell.messages, cell.estimated
 
 
 @dataclass(slots=True)
@@ -199,12 +223,15 @@ class Ledger:
         totals = Totals()
         if until <= since:
             return totals
-        for owner, model, tokens, messages, estimated in self._cells_between(since, until):
-            if session is not None and owner != session:
+        for index in range(since // QUARTER, (until - 1) // QUARTER + 1):
+            quarter = self._quarters.get(index)
+            if quarter is None:
                 continue
-            if scope is not None and family(model) != scope:
-                continue
-            totals.add(model, tokens, messages, estimated)
+            whole = since <= index * QUARTER and (index + 1) * QUARTER <= until
+            parts = quarter.sums(session) if whole else self._between(quarter, since, until, session)
+            for model, tokens, messages, estimated in parts:
+                if scope is None or family(model) == scope:
+                    totals.add(model, tokens, messages, estimated)
         return totals
 
     def latest(self, since: Instant, until: Instant) -> Instant | None:
@@ -240,7 +267,7 @@ class Ledger:
         self._calls[call.message] = call
         quarter = self._quarter(call.at)
         quarter.calls[call.message] = call
-        cell = quarter.cells.setdefault((call.session, call.model), _Cell())
+        cell = quarter.cell(call.session, call.model)
         cell.tokens = cell.tokens.plus(call.tokens)
         cell.messages += 1
         if call.tokens != NO_TOKENS:
@@ -252,11 +279,11 @@ class Ledger:
     def _leave(self, call: UsageEvent) -> None:
         quarter = self._quarter(call.at)
         del quarter.calls[call.message]
-        cell = quarter.cells[call.session, call.model]
+        cell = quarter.cell(call.session, call.model)
         cell.tokens = cell.tokens.minus(call.tokens)
         cell.messages -= 1
         if not cell.messages:
-            del quarter.cells[call.session, call.model]
+            quarter.drop(call.session, call.model)
         if call.tokens != NO_TOKENS:
             _take_out(self._openers[family(call.model)], call.at)
         facts = self._sessions[call.session]
@@ -267,33 +294,26 @@ class Ledger:
     def _enter_estimate(self, event: LogEvent) -> None:
         quarter = self._quarter(event.at)
         quarter.estimates[event.key] = event
-        cell = quarter.cells.setdefault((event.session, ESTIMATED), _Cell())
-        cell.estimated += self._price(event.tool)
+        quarter.cell(event.session, ESTIMATED).estimated += self._price(event.tool)
         insort(self._openers.setdefault(ESTIMATED, []), event.at)
 
     def _leave_estimate(self, event: LogEvent) -> None:
         quarter = self._quarter(event.at)
         del quarter.estimates[event.key]
-        quarter.cells.pop((event.session, ESTIMATED), None)
+        if ESTIMATED in quarter.sessions.get(event.session, {}):
+            quarter.drop(event.session, ESTIMATED)
         _take_out(self._openers[ESTIMATED], event.at)
 
-    def _cells_between(
-        self, since: Instant, until: Instant
-    ) -> Iterator[tuple[SessionId, str, Tokens, int, int]]:
-        for index in range(since // QUARTER, (until - 1) // QUARTER + 1):
-            quarter = self._quarters.get(index)
-            if quarter is None:
-                continue
-            if since <= index * QUARTER and (index + 1) * QUARTER <= until:
-                for (session, model), cell in quarter.cells.items():
-                    yield session, model, cell.tokens, cell.messages, cell.estimated
-                continue
-            for call in quarter.calls.values():
-                if since <= call.at < until:
-                    yield call.session, call.model, call.tokens, 1, 0
-            for event in quarter.estimates.values():
-                if since <= event.at < until:
-                    yield event.session, ESTIMATED, NO_TOKENS, 0, self._price(event.tool)
+    def _between(
+        self, quarter: _Quarter, since: Instant, until: Instant, session: SessionId | None
+    ) -> Iterator[_Part]:
+        """The events of a quarter hour that lie in ``[since, until)``, one by one."""
+        for call in quarter.calls.values():
+            if since <= call.at < until and session in (None, call.session):
+                yield call.model, call.tokens, 1, 0
+        for event in quarter.estimates.values():
+            if since <= event.at < until and session in (None, event.session):
+                yield ESTIMATED, NO_TOKENS, 0, self._price(event.tool)
 
 
 def _take_out(instants: list[Instant], at: Instant) -> None:

@@ -31,6 +31,10 @@ class AccountFiles:
         self.account = places.account
         self.watched = (*places.transcripts, *{path.parent for path in places.session_logs})
         self._places = places
+        self.malformed = 0
+        """Malformed lines in all files that are known; ``lines`` and ``bytes`` likewise."""
+        self.lines = 0
+        self.bytes = 0
         self._cursors: dict[str, Cursor] = {}
         self._logs = {str(path): SessionLogDecoder() for path in places.session_logs}
         self._unreadable: dict[str, str] = {}
@@ -40,27 +44,13 @@ class AccountFiles:
     def resume(self, cursors: Mapping[str, Cursor]) -> None:
         """Go on from these cursors and no others."""
         self._cursors.clear()
+        self.malformed = self.lines = self.bytes = 0
         self.tree = Tree(self._places.transcripts, self._places.session_logs)
         for path, cursor in cursors.items():
             # Equal lines of a session log are told apart by their number in the file, so it is read from
             # its start by each daemon; it is small, and what is known adds nothing.
             if path not in self._logs:
                 self.taken(cursor)
-
-    @property
-    def malformed(self) -> int:
-        """Malformed lines in all files that are known."""
-        return sum(cursor.malformed for cursor in self._cursors.values())
-
-    @property
-    def lines(self) -> int:
-        """Lines in all files that are known."""
-        return sum(cursor.lines for cursor in self._cursors.values())
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of all files that have been taken in."""
-        return sum(cursor.offset for cursor in self._cursors.values())
 
     @property
     def worst(self) -> Cursor | None:
@@ -88,6 +78,8 @@ class AccountFiles:
 
     def taken(self, cursor: Cursor) -> None:
         """A file has been taken in as far as the cursor says."""
+        self._count(self._cursors.get(cursor.path), -1)
+        self._count(cursor, 1)
         self._cursors[cursor.path] = cursor
         self._failed.pop(cursor.path, None)
         self.tree.taken(cursor)
@@ -100,9 +92,17 @@ class AccountFiles:
         """Note what a look brought; the paths of files that have vanished."""
         if everywhere:
             self._unreadable = {one.path: one.reason for one in seen.unreadable}
+        known = [path for path in seen.vanished if path in self._cursors]
         for path in seen.vanished:
             self._failed.pop(path, None)
-        return [path for path in seen.vanished if self._cursors.pop(path, None) is not None]
+            self._count(self._cursors.pop(path, None), -1)
+        return known
+
+    def _count(self, cursor: Cursor | None, sign: int) -> None:
+        if cursor is not None:
+            self.malformed += sign * cursor.malformed
+            self.lines += sign * cursor.lines
+            self.bytes += sign * cursor.offset
 
     def decoder(self, path: str) -> Decode:
         """What decodes the file where it was left."""

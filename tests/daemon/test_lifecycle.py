@@ -15,7 +15,7 @@ import pytest
 from quotad import wire
 from tests.daemon.process import QUOTAD, Failed, Place, Quotad, wait_until
 from tests.daemon.truth import calls, now_ms
-from tests.daemon.work import append, log, session_log, spend, transcript
+from tests.daemon.work import CALLS, append, log, session_log, spend, transcript, work_hard
 
 STARTS = 20
 END_SECONDS = 5.0
@@ -62,6 +62,32 @@ def test_signals_that_come_again_and_again_change_nothing(place: Place) -> None:
 
         wait_until(insist)
         assert (0, "") == (quotad.wait(), quotad.stderr)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_signal_that_comes_early_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
+    """From the moment it holds the lock; it has nothing to say then either."""
+    lock = place.state / "quotad.lock"
+    quotad = place.launch()
+    try:
+        wait_until(lambda: lock.exists() and lock.read_text())
+        assert ((0, True), "") == (ended(quotad, number), quotad.stderr)
+    finally:
+        quotad.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_reading_once_that_is_interrupted_has_failed(place: Place, number: signal.Signals) -> None:
+    """With 1 and without a line; the next one reads on."""
+    work_hard(place)
+    quotad = place.launch("--once")
+    try:
+        wait_until((place.state / "ledger.db-wal").exists)
+        assert (1, True) == ended(quotad, number)
+        assert quotad.stderr == ""
+    finally:
+        quotad.kill()
+    assert place.once().messages == CALLS
 
 
 def test_under_load_it_ends_in_time_and_loses_nothing(place: Place) -> None:

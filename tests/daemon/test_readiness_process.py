@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.daemon.process import Place, wait_until
-from tests.daemon.truth import calls, now_ms
-from tests.daemon.work import SESSION, append, spend, transcript
+from tests.daemon.work import spend, work_hard
 
 WATCHDOG = {"WATCHDOG_USEC": "200000"}
 """Signs of life are due every tenth of a second: twice as often as the manager looks."""
@@ -53,14 +52,14 @@ def manager(place: Place) -> Iterator[Manager]:
 
 def test_ready_comes_when_the_socket_answers_with_the_window_right(place: Place) -> None:
     """Up to then the start is extended, also if the settings are to be read again meanwhile."""
-    append(transcript(place), b"".join(calls(SESSION, range(5_000), at_ms=now_ms() - 60_000)))
+    spent = work_hard(place)
     with manager(place) as systemd:
         quotad = place.launch(extra=systemd.environment)
         try:
             wait_until(lambda: systemd.hears("EXTEND_TIMEOUT_USEC="))
             quotad.send(signal.SIGHUP)
             wait_until(lambda: systemd.hears("READY=1"))
-            assert 5_000 * 111 == quotad.window()["spent"]
+            assert spent == quotad.window()["spent"]
         finally:
             quotad.kill()
         assert ["EXTEND_TIMEOUT_USEC=60000000", "READY=1"] == systemd.heard

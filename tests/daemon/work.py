@@ -9,9 +9,12 @@ from pathlib import Path
 
 from quotad import wire
 from tests.daemon.process import Place
-from tests.daemon.truth import call, now_ms
+from tests.daemon.truth import call, calls, now_ms
 
 SESSION = "5f0c1d2e-0000-4000-8000-00000000a001"
+
+CALLS = 10_000
+"""As many as ``work_hard`` makes, of 111 tokens each."""
 
 _numbers = count()
 
@@ -39,6 +42,14 @@ def spend(
         model=model,
     )
     append(path or transcript(place, session), line)
+
+
+def work_hard(place: Place, session: str = SESSION) -> int:
+    """Many calls, spread over the last four hours; how many tokens they spent. It takes a while to read them."""
+    step_ms = 4 * 3_600_000 // CALLS
+    numbers = range(0, CALLS * step_ms, step_ms)
+    append(transcript(place, session), b"".join(calls(session, numbers, at_ms=now_ms() - 4 * 3_600_000)))
+    return CALLS * 111
 
 
 def hit_limit(place: Place, *, at_ms: int, resets_ms: int, session: str = SESSION) -> None:

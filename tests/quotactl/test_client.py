@@ -72,6 +72,13 @@ def test_a_socket_of_somebody_else_is_not_asked(here: Surroundings) -> None:
         assert daemon.asked == []
 
 
+def test_a_socket_of_somebody_else_is_not_even_dialled(here: Surroundings) -> None:
+    """Its owner is looked at first, wherever the system tells no more than that."""
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(here.socket))
+    assert "belongs to uid" in why_not(here.socket, UID + 1).message
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens before anything is sent")
 def test_a_listener_of_somebody_else_is_not_asked(here: Surroundings, tmp_path: Path) -> None:
     """The file may be ours and its listener not."""
@@ -140,10 +147,11 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(here: Surround
         assert caught.value.reason == "no-answer"
 
 
-def test_a_line_over_the_limit_is_not_taken_in(here: Surroundings) -> None:
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_line_over_the_limit_is_not_taken_in(here: Surroundings, end: bytes) -> None:
     """Memory is bounded whatever is at the other end."""
     with (
-        FakeDaemon(here.socket, {"status": Raw(b"x" * (wire.REPLY_BYTES_MAX + 1))}),
+        FakeDaemon(here.socket, {"status": Raw(b"x" * (wire.REPLY_BYTES_MAX + 1) + end)}),
         connect(here.socket, UID) as one,
         pytest.raises(NoDaemon, match="16 MiB"),
     ):

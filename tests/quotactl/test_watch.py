@@ -56,13 +56,23 @@ def test_a_key_leaves_it(here: Surroundings, daemon: FakeDaemon, key: bytes, cod
     """With the ordinary screen, the cursor and the terminal's modes back."""
     with Terminal(here, "watch") as terminal:
         terminal.shows("q to leave")
-        terminal.press(b"x\x1b[A")
         terminal.press(key)
         assert code == terminal.wait()
         assert terminal.modes_are_restored()
     assert terminal.text.rindex(ORDINARY_SCREEN) > terminal.text.rindex(ALTERNATE_SCREEN)
     assert SHOWN_CURSOR in terminal.text
     assert "Traceback" not in terminal.text
+
+
+def test_other_keys_do_nothing(here: Surroundings, daemon: FakeDaemon) -> None:
+    """Not even those that begin with the sign of the escape key."""
+    with Terminal(here, "watch") as terminal:
+        terminal.shows("q to leave")
+        terminal.press(b"x\x1b[A\x1bOB\x1b[1;5C")
+        daemon.change(spent(99_000))
+        terminal.shows("99k spent")
+        daemon.change(spent(77_000))
+        terminal.shows("77k spent")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +90,7 @@ def test_a_signal_ends_it_cleanly(here: Surroundings, daemon: FakeDaemon, number
 
 
 def test_it_follows_the_terminals_size(here: Surroundings, daemon: FakeDaemon) -> None:
-    """At once, and not at the next second."""
+    """The new width is used whole, and no more than it."""
     with Terminal(here, "watch", columns=80) as terminal:
         terminal.shows("5 hours")
         terminal.resize(40, 24)

@@ -30,9 +30,9 @@ T0: Instant = 1_793_610_000_000
 
 MOMENTS = (
     *(T0, T0 + 1, T0 + QUARTER_MS - 1, T0 + QUARTER_MS, T0 + 50 * MINUTE, T0 + 5 * HOUR, T0 + 5 * HOUR + 1),
-    *(T0 + 30 * HOUR, T0 - 400 * 24 * HOUR, -1, -QUARTER_MS),
+    *(T0 + 30 * HOUR, -1),
 )
-"""Edges of quarter hours, the same day and others, and times before 1970."""
+"""Edges of quarter hours, the same day and another, and a time before 1970."""
 
 
 class Line(NamedTuple):
@@ -238,16 +238,29 @@ def contradictions(file: Path | sqlite3.Connection) -> list[str]:
 
 # What hypothesis makes lines of: few values, so that they meet.
 
+instants = st.builds(lambda at, by: at + by, st.sampled_from(MOMENTS), st.sampled_from([0, -1, 1]))
+spans = st.tuples(instants, instants) | st.builds(
+    lambda at, length: (at, at + length), instants, st.sampled_from([1, 2, QUARTER_MS - 1, QUARTER_MS, HOUR])
+)
+
 _usage = st.builds(
     UsageEvent,
-    st.sampled_from([MessageId(name) for name in "abcd"]),
-    st.sampled_from([RequestId(name) for name in ("", "r1", "r2", "r3")]),
+    st.sampled_from([MessageId(name) for name in "aaab"]),
+    st.sampled_from([RequestId(name) for name in ("r1", "r2", "", "r3")]),
     st.sampled_from(MOMENTS),
     st.sampled_from([SessionId(name) for name in ("s1", "s2", "s3")]),
     st.sampled_from(["claude-opus-5", "claude-3-5-haiku-20241022", "claude-haiku-4-5"]),
     st.sampled_from(["/p", "/q", ""]),
     st.booleans(),
     st.builds(Tokens, *[st.integers(0, 3)] * 4),
+)
+_calls = st.builds(
+    UsageEvent,
+    st.sampled_from([MessageId(name) for name in "cdefghij"]),
+    st.just(RequestId("r")),
+    *(st.sampled_from(MOMENTS), st.sampled_from([SessionId(name) for name in ("s1", "s2", "s3")])),
+    *(st.sampled_from(["claude-opus-5", "claude-haiku-4-5"]), st.just("/p"), st.just(value=False)),
+    st.just(Tokens(output=1)),
 )
 
 
@@ -261,4 +274,6 @@ def _logs(draw: st.DrawFn) -> LogEvent:
     return LogEvent(f"key{number}", kind, draw(st.sampled_from(MOMENTS)), session, tool, cwd, "", None)
 
 
-lines = st.lists(st.builds(Line, st.sampled_from([ANA, ANA, ANA, BEN]), _usage | _logs()), max_size=14)
+lines = st.lists(
+    st.builds(Line, st.sampled_from([ANA, ANA, ANA, BEN]), _usage | _calls | _logs()), max_size=20
+)

@@ -120,7 +120,7 @@ def test_the_ledger_is_a_function_of_the_set_of_lines(delivery: Delivery) -> Non
 
 
 # Each example waits a few dozen times for the disk.
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(deliveries())
 def test_restarts_and_crashes_change_nothing(delivery: Delivery) -> None:
     """What was appended is there, after an orderly end and from the files as a killed process leaves them."""
@@ -182,6 +182,22 @@ def test_a_replay_that_comes_first_gives_way_to_the_call(ledger: LedgerFile, tmp
     assert found.calls["a"] == Standing(T0 + HOUR, "s", "claude-opus-5", "/p", (0, 7, 0, 0))
     assert list(found.sums.values()) == [(0, 7, 0, 0, 1)]
     assert {"side", "main"} == {event.request for event in ledger.recall(ANA, T0 + HOUR).usage}
+
+
+def test_the_rows_that_do_not_stand_are_kept(ledger: LedgerFile, tmp_path: Path) -> None:
+    """Three requests claim a call, each in a batch of its own; a line of the first one decides it."""
+    for line in (
+        call(request="r1", at=T0 + 20, output=1, sidechain=True),
+        call(request="r2", at=T0 + 10, output=2),
+        call(request="r3", at=T0 + 15, output=3),
+        call(request="", at=T0 + 30, output=4),
+        call(request="r1", at=T0 + 5, output=0),
+    ):
+        ledger.append(Batch(ANA, usage=[line]))
+    assert stored(tmp_path / "ledger.db").calls["a"][0] == T0 + 5
+    ledger.append(Batch(ANA, usage=[call(request="r3", at=T0 + 1, output=0)]))
+    found = stored(tmp_path / "ledger.db").calls["a"]
+    assert (T0 + 1, (0, 4, 0, 0)) == (found.at, found.tokens)
 
 
 def test_a_batch_may_hold_twenty_thousand_events(ledger: LedgerFile, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 from hypothesis import given
@@ -15,10 +15,9 @@ from quotad.domain.instant import DAY, HOUR, MINUTE, QUARTER, Instant
 from quotad.domain.session import LogEvent, LogKind
 from quotad.domain.usage import MessageId, RequestId, SessionId, Tokens, UsageEvent, family
 from quotad.store.ledger_file import LedgerFile
-from tests.store.fold import ANA, MOMENTS, T0, Fold, Line, filled, fold, in_memory, lines
+from tests.store.fold import ANA, T0, Fold, Line, filled, fold, in_memory, instants, lines, spans
 
 scopes = st.sampled_from([None, "opus", "haiku", "sonnet"])
-instants = st.builds(lambda at, by: at + by, st.sampled_from(MOMENTS), st.integers(-2, 2))
 lengths = st.sampled_from([1, 2, QUARTER - 1, QUARTER, HOUR, 5 * HOUR, 7 * DAY])
 
 
@@ -29,11 +28,12 @@ def counting(found: Fold, scope: str | None) -> list[Instant]:
     ]
 
 
-@given(lines, instants, instants, scopes)
+@given(lines, spans, scopes)
 def test_next_call_is_the_first_counting_event_of_the_span(
-    some: list[Line], at: Instant, until: Instant, scope: str | None
+    some: list[Line], span: tuple[Instant, Instant], scope: str | None
 ) -> None:
     """Calls without tokens open nothing, estimates only where every model counts."""
+    at, until = span
     expected = min((each for each in counting(fold(some), scope) if at <= each < until), default=None)
     with filled(some) as ledger:
         assert expected == ledger.next_call(ANA, at, until, scope)
@@ -50,11 +50,12 @@ def test_quiet_before_is_the_latest_event_after_enough_silence(
         assert max(anchors, default=before) == ledger.quiet_before(ANA, before, length, scope)
 
 
-@given(lines, instants, instants, st.sampled_from(["s1", "s2", "s4", "never"]))
+@given(lines, spans, st.sampled_from(["s1", "s2", "s4", "never"]))
 def test_a_session_owns_its_standing_calls_and_log_events(
-    some: list[Line], at: Instant, until: Instant, session: str
+    some: list[Line], span: tuple[Instant, Instant], session: str
 ) -> None:
     """A copied line in another session's file is no event of that session, whatever account asks."""
+    at, until = span
     owned: list[Instant] = []
     for account in {line.account for line in some}:
         found = fold(some, account)
@@ -98,23 +99,30 @@ def busy_weeks() -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def test_weeks_without_silence_are_passed_in_few_steps(busy_weeks: sqlite3.Connection) -> None:
-    """The work grows with the number of windows, not of calls: the steps of SQLite's machine are counted."""
-    ledger = LedgerFile(busy_weeks)
-    hundreds = 0
+@contextmanager
+def steps_of(db: sqlite3.Connection) -> Iterator[list[int]]:
+    """Counts the steps of SQLite's machine, in hundreds."""
+    hundreds = [0]
 
     def tick() -> int:
-        nonlocal hundreds
-        hundreds += 1
+        hundreds[0] += 1
         return 0
 
-    busy_weeks.set_progress_handler(tick, 100)
-    assert ledger.quiet_before(ANA, WEEKS_AFTER, 5 * HOUR, None) == WEEKS_BEFORE + 6 * HOUR
-    assert ledger.quiet_before(ANA, WEEKS_AFTER, 7 * DAY, None) == T0
-    assert ledger.quiet_before(ANA, WEEKS_AFTER, 7 * DAY, "haiku") == T0 + HOUR
-    assert ledger.next_call(ANA, T0 + DAY, WEEKS_AFTER, "haiku") is None
+    db.set_progress_handler(tick, 100)
+    yield hundreds
+    db.set_progress_handler(None, 0)
+
+
+def test_weeks_without_silence_are_passed_in_few_steps(busy_weeks: sqlite3.Connection) -> None:
+    """The work grows with the number of windows, not of calls."""
+    ledger = LedgerFile(busy_weeks)
+    with steps_of(busy_weeks) as hundreds:
+        assert ledger.quiet_before(ANA, WEEKS_AFTER, 5 * HOUR, None) == WEEKS_BEFORE + 6 * HOUR
+        assert ledger.quiet_before(ANA, WEEKS_AFTER, 7 * DAY, None) == T0
+        assert ledger.quiet_before(ANA, WEEKS_AFTER, 7 * DAY, "haiku") == T0 + HOUR
+        assert ledger.next_call(ANA, T0 + DAY, WEEKS_AFTER, "haiku") is None
     # 16,680 calls: one look at each takes ten steps.
-    assert 0 < hundreds < 350
+    assert 0 < hundreds[0] < 350
 
 
 def test_calls_without_tokens_are_passed_by_whole_quarter_hours(busy_weeks: sqlite3.Connection) -> None:
@@ -122,7 +130,10 @@ def test_calls_without_tokens_are_passed_by_whole_quarter_hours(busy_weeks: sqli
     ledger = LedgerFile(busy_weeks)
     empty = [call(2 * 10**6 + number, WEEKS_AFTER + number * 1000, output=0) for number in range(5000)]
     ledger.append(Batch(ANA, usage=[*empty, call(3 * 10**6, WEEKS_AFTER + HOUR * 3)]))
-    assert ledger.next_call(ANA, WEEKS_AFTER, WEEKS_AFTER + DAY, None) == WEEKS_AFTER + HOUR * 3
+    with steps_of(busy_weeks) as hundreds:
+        assert ledger.next_call(ANA, WEEKS_AFTER, WEEKS_AFTER + DAY, None) == WEEKS_AFTER + HOUR * 3
+        assert ledger.quiet_before(ANA, WEEKS_AFTER + 2 * HOUR, 7 * DAY, None) == T0
+    assert hundreds[0] < 350
 
 
 def test_estimates_open_windows_but_no_model_familys() -> None:

@@ -16,19 +16,19 @@ from quotad.domain.instant import DAY, HOUR, QUARTER, Instant
 from quotad.domain.session import LogEvent, LogKind
 from quotad.domain.usage import AccountId, MessageId, RequestId, SessionId, Tokens, UsageEvent, family
 from quotad.store.history import By, Group, Sum
-from tests.store.fold import ANA, BEN, MOMENTS, T0, Fold, Line, filled, fold, lines
+from tests.store.fold import ANA, BEN, T0, Fold, Line, filled, fold, instants, lines, spans
 
 Span: TypeAlias = tuple[Instant | None, Instant | None]
 
 ZONES = (UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu"), timezone(timedelta(hours=-12)))
-edges = st.none() | st.builds(lambda at, by: at + by, st.sampled_from(MOMENTS), st.integers(-2, 2))
+open_spans = spans | st.tuples(st.none() | instants, st.none() | instants)
 
 
 @given(
     lines,
     st.sampled_from([ANA, None]),
     st.sampled_from(["day", "model", "project", "session"]),
-    st.tuples(edges, edges),
+    open_spans,
     st.sampled_from(ZONES),
 )
 def test_history_is_a_sum_over_calls(
@@ -43,12 +43,12 @@ def test_history_is_a_sum_over_calls(
     assert sorted(order) == order
 
 
-@given(lines, edges, edges, st.sampled_from([None, "opus", "haiku"]))
+@given(lines, spans, st.sampled_from([None, "opus", "haiku"]))
 def test_totals_are_exact_to_the_millisecond(
-    some: list[Line], since: Instant | None, until: Instant | None, scope: str | None
+    some: list[Line], span: tuple[Instant, Instant], scope: str | None
 ) -> None:
     """Half-open; with a model family, only its calls and no estimates."""
-    begin, end = since or 0, until or T0
+    begin, end = span
     found = fold(some)
     calls = [
         call
