@@ -104,7 +104,7 @@ def standing(state: State, now: Instant) -> Standing:
     sessions = tuple(
         session for account in state.accounts.values() for session in _sessions(account, state.policy, now)
     )
-    return Standing(now, state.policy.plan, state.caught_up, windows, sessions, _advice(windows, state))
+    return Standing(now, state.policy.plan, state.caught_up, windows, sessions, _advice(windows))
 
 
 def current_window(account: Account, spec: WindowSpec, now: Instant) -> Window | None:
@@ -262,11 +262,7 @@ def _session_state(ended: Instant | None, window: Window, now: Instant) -> Sessi
     return SessionState.ACTIVE if now < window.resets else SessionState.EXPIRED
 
 
-def _advice(windows: tuple[WindowStanding, ...], state: State) -> tuple[str, ...]:
-    """What to do next: the worst level's advice, and what makes the numbers provisional."""
+def _advice(windows: tuple[WindowStanding, ...]) -> tuple[str, ...]:
+    """What to do next: the advice of the worst level of all running windows."""
     levels = [window.level for window in windows if window.level is not None and window.is_open]
-    worst = max(levels, key=list(Level).index, default=Level.PLENTY)
-    lines = [ADVICE[worst]]
-    if not state.caught_up:
-        lines.append("History is still being read: numbers are provisional.")
-    return tuple(lines)
+    return (ADVICE[max(levels, key=list(Level).index, default=Level.PLENTY)],)

@@ -35,6 +35,9 @@ WRITERS = 4
 LIFE_SECONDS_MIN = 0.05
 LIFE_SECONDS_MAX = 0.3
 AT_WORK_LEAST = 6
+DEEDS = (970, 10, 10, 10)
+"""How often a writer writes, renames, truncates, dies. A file of another name is read from its start, which
+heals what went wrong before: so that is rare."""
 
 PRODUCT = "from quotad.__main__ import main\n"
 
@@ -136,7 +139,7 @@ class Writer:
         self._open()
         try:
             while not stop.wait(chance.uniform(0, 0.006)):
-                chance.choices(deeds, (94, 3, 2, 1))[0](stop)
+                chance.choices(deeds, DEEDS)[0](stop)
         finally:
             self._file.close()
 
