@@ -33,7 +33,7 @@ class Identity:
 
 @dataclass(slots=True)
 class Answers:
-    """The parts that answers are made of; ``intake`` and ``notifier`` are replaced by a reload."""
+    """The parts that answers are made of; ``intake`` is replaced by a reload."""
 
     identity: Identity
     paths: wire.Paths

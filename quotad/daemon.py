@@ -30,7 +30,7 @@ from quotad.ipc.server import Server
 from quotad.ipc.socket_file import SocketRefused
 from quotad.readiness import Readiness, watchdog_interval
 from quotad.settings import Settings, SettingsInvalid
-from quotad.sinks.notifier import UNAVAILABLE, Notifier
+from quotad.sinks.notifier import Notifier
 from quotad.sinks.snapshot import Snapshots
 from quotad.store.damage import NewerLedger
 from quotad.store.ledger_file import LedgerFile
@@ -44,8 +44,12 @@ EXIT_SETTINGS = 78
 
 UPKEEP_SECONDS = 30.0
 """Lock, socket and quiet hours are looked at this often."""
+LAST_NOTICES_SECONDS = 1.5
+"""So long the end waits for notices that are on their way."""
 START_EXTENSION_SECONDS = 60.0
 """While the first reading lasts, the service manager is asked for so much more, each time anew."""
+
+PARENT_SECONDS = 1.0
 
 LOCK_TROUBLE = "lock-unavailable"
 SOCKET_TROUBLE = "socket-unavailable"
@@ -164,13 +168,15 @@ class Daemon:
         self._unremembered: set[Mark] = set()
         """Marks that the disk has not taken yet."""
         self._stopping = asyncio.Event()
+        self._parent = os.getppid() if options.demo_clock else None
         self._readiness = Readiness(environment.get("NOTIFY_SOCKET"))
         self._snapshots = Snapshots(paths.root, self._engine.standing, clock, self._trouble)
         self._intake = Intake(self._engine, self._ledger, clock)
-        self._notifier = self._new_notifier()
+        channels = channels_of(chosen, environment, platform)
+        self._notifier = Notifier(channels, clock, None, self._trouble)
         self._server: Server | None = None
         self._tasks: asyncio.TaskGroup
-        self._replaceable: dict[str, asyncio.Task[None]] = {}
+        self._reading: asyncio.Task[None]
         identity = Identity(options.version, os.getpid(), uuid.uuid4().hex, clock.now())
         self._answers = Answers(
             identity,
@@ -194,9 +200,10 @@ class Daemon:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start()
-                for work in (self._announce(), self._stop()):
+                for work in (self._announce(), self._notifier.run(), self._stop_serving()):
                     self._tasks.create_task(work)
-                self._replaceable["notifier"] = self._tasks.create_task(self._notifier.run())
+                if self._parent is not None:
+                    self._tasks.create_task(self._end_with(self._parent))
                 await self._read_what_is_current()
                 self._tasks.create_task(self._snapshots.run())
                 async with Server(self._paths, self._answers.methods()) as self._server:
@@ -265,7 +272,7 @@ class Daemon:
             self._trouble("ledger-set-aside", message)
         self._watch_quiet_hours()
         self._tasks.create_task(self._engine.keep_time())
-        self._replaceable["intake"] = self._tasks.create_task(self._intake.run(places))
+        self._reading = self._tasks.create_task(self._intake.run(places))
 
     async def _read_what_is_current(self) -> None:
         """Wait for the first reading, and keep the service manager from losing patience meanwhile."""
@@ -277,8 +284,23 @@ class Daemon:
 
     async def _stop(self) -> None:
         await self._stopping.wait()
-        self._readiness.stopping()
         raise _Stopped
+
+    async def _stop_serving(self) -> None:
+        """End, but not between remembering that something was told and telling it."""
+        await self._stopping.wait()
+        self._readiness.stopping()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_NOTICES_SECONDS):
+                await self._announcements.join()
+                await self._notifier.finish()
+        raise _Stopped
+
+    async def _end_with(self, parent: int) -> None:
+        """A demo's daemon is nobody's once the demo is gone, however it went."""
+        while os.getppid() == parent:
+            await self._clock.sleep(PARENT_SECONDS)
+        self._stopping.set()
 
     async def _end(self) -> None:
         """Write down what is known; the group's tasks are gone."""
@@ -290,7 +312,10 @@ class Daemon:
 
     def _close(self) -> None:
         self._intake.close()
-        self._ledger.close()
+        try:
+            self._ledger.close()
+        except sqlite3.Error as fault:
+            _log.warning("the ledger could not be tidied up for the end, which loses nothing: %s", fault)
         self._held.release()
 
     async def _keep_up(self) -> None:
@@ -370,6 +395,7 @@ class Daemon:
             if announce.marks:
                 await self._remember(announce.marks)
             self._notifier.offer(announce.notice)
+            self._announcements.task_done()
 
     async def _remember(self, marks: tuple[Mark, ...]) -> None:
         self._unremembered.update(marks)
@@ -412,11 +438,7 @@ class Daemon:
 
     def _adopt(self, before: Settings, chosen: Settings) -> None:
         if chosen.notify != before.notify:
-            self._replaceable.pop("notifier").cancel()
-            self._notifier = self._answers.notifier = self._new_notifier()
-            self._replaceable["notifier"] = self._tasks.create_task(self._notifier.run())
-            # What is wrong with the new channels is for the new notifier to find.
-            self._trouble(UNAVAILABLE, None)
+            self._notifier.use(channels_of(chosen, self._environment, self._platform))
         # Hours that are quiet now are so before the new policy has anything to say.
         if self._is_quiet():
             self._watch_quiet_hours()
@@ -425,14 +447,10 @@ class Daemon:
         if places == places_of(before, self._environment):
             self._engine.submit(policy)
         else:
-            self._replaceable.pop("intake").cancel()
+            self._reading.cancel()
             self._tasks.create_task(asyncio.to_thread(self._intake.close))
             self._intake = self._answers.intake = Intake(self._engine, self._ledger, self._clock)
             # It is for the new one to answer what the policy's change makes the domain ask.
             self._engine.submit(policy)
-            self._replaceable["intake"] = self._tasks.create_task(self._intake.run(places))
+            self._reading = self._tasks.create_task(self._intake.run(places))
         self._watch_quiet_hours()
-
-    def _new_notifier(self) -> Notifier:
-        channels = channels_of(self._settings, self._environment, self._platform)
-        return Notifier(channels, self._clock, None, self._trouble)

@@ -63,6 +63,8 @@ class DesktopChannel:
         self._connect: Connect | None = None
         self._desktop: Desktop | None = None
         self._failure: Delivery | None = None
+        self._in_use = False
+        self._closing = False
 
     async def deliver(self, words: Words, payload: Payload) -> Delivery:
         del payload
@@ -81,7 +83,10 @@ class DesktopChannel:
         return delivery
 
     def close(self) -> None:
-        if self._desktop is not None:
+        """What is being shown just now is shown first."""
+        if self._in_use:
+            self._closing = True
+        elif self._desktop is not None:
             self._desktop.close()
             self._desktop = None
 
@@ -90,6 +95,7 @@ class DesktopChannel:
         if self._connect is None:
             self._connect = await asyncio.to_thread(self._prepare)
         well, showing = False, False
+        self._in_use = True
         try:
             async with asyncio.timeout(self._seconds_max):
                 desktop = self._live(self._connect)
@@ -109,13 +115,16 @@ class DesktopChannel:
             detail = f"the connection to the desktop was lost: {fault}"
             return Delivery(delivered=False, detail=detail, may_have_arrived=showing)
         finally:
-            if not well:
+            self._in_use = False
+            if self._closing or not well:
+                self._closing = False
                 self.close()
         return Delivery(delivered=True, detail=name or "")
 
     def _live(self, connect: Connect) -> Desktop:
         if self._desktop is not None and not self._desktop.connected:
-            self.close()
+            self._desktop.close()
+            self._desktop = None
         if self._desktop is None:
             self._desktop = connect()
         return self._desktop

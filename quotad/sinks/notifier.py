@@ -9,18 +9,21 @@ after that channel has certainly not shown it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import tzinfo
 from functools import partial
 from itertools import chain, repeat
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias
 
 from quotad import wire
-from quotad.domain.instant import HOUR, MINUTE, SECOND, Instant, Millis
-from quotad.domain.notice import Notice, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
+from quotad.domain.instant import MINUTE, SECOND, Millis
+from quotad.domain.notice import Notice, ProblemNotice
 from quotad.sinks.channel import Channel, Delivery
 from quotad.sinks.clock import Clock, pause
+from quotad.sinks.errand import Errand
 from quotad.sinks.wording import Payload, Urgency, Words, payload, words_of
 
 OFFERS_MAX = 64
@@ -29,11 +32,11 @@ CARRIED_MAX = 32
 """Notices being delivered or waiting for another attempt; the oldest that waits makes room."""
 BACK_OFF: tuple[Millis, ...] = (5 * SECOND, 30 * SECOND, 2 * MINUTE, 5 * MINUTE)
 """How long to wait before each further attempt; the last one repeats."""
-NEWS_SPAN: Millis = HOUR
-"""For how long a notice that has no end of its own is worth showing."""
 PROBE_DELAY: Millis = 3 * SECOND
 """The first look at the channels comes after the start, which has better things to do."""
 PROBE_INTERVAL: Millis = 5 * MINUTE
+END_SECONDS_MAX = 2.0
+"""How long the end of the daemon waits for notices that were offered right before."""
 
 UNAVAILABLE = "notifier-unavailable"
 """The problem's code. It is shown in ``status`` and never announced: who could?"""
@@ -74,18 +77,18 @@ class Notifier:
         self._on_trouble = on_trouble
         self._trouble: str | None = None
         self._offers: asyncio.Queue[Notice] = asyncio.Queue(OFFERS_MAX)
-        self._errands: list[_Errand] = []
+        self._errands: list[Errand] = []
         self._slots = asyncio.Semaphore(CARRIED_MAX)
         self._health: dict[str, Delivery] = {}
-        self._locks = {channel.name: asyncio.Lock() for channel in channels.every}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._look = asyncio.Event()
         self.dropped = 0
         """Notices that reached nobody and are not tried again; each is named in the log."""
 
     def offer(self, notice: Notice) -> None:
         """Take a notice; it is delivered by ``run``."""
         if self._offers.full():
-            crowded_out = self._offers.get_nowait()
-            self._drop(crowded_out, "there are too many at once")
+            self._drop(self._take_offer(), "there are too many at once")
         self._offers.put_nowait(notice)
 
     async def run(self) -> None:
@@ -100,9 +103,26 @@ class Notifier:
             for errand in self._errands:
                 self._drop(errand.notice, "the notifier ends")
             while not self._offers.empty():
-                self._drop(self._offers.get_nowait(), "the notifier ends")
+                self._drop(self._take_offer(), "the notifier ends")
             for channel in self._channels.every:
                 channel.close()
+
+    async def finish(self) -> None:
+        """Let ``run`` attempt once to deliver what was offered, for ``END_SECONDS_MAX`` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS_MAX):
+                await self._offers.join()
+
+    def use(self, channels: Channels) -> None:
+        """Deliver through these from now on; what waits for a channel that works is attempted at once."""
+        for channel in self._channels.every:
+            channel.close()
+        self._channels = channels
+        self._health.clear()
+        self._tell_trouble()
+        self._look.set()
+        for errand in self._errands:
+            errand.wake.set()
 
     def state(self) -> wire.NotifierReply:
         """The channel that works as far as we know, best first, and what it says."""
@@ -141,18 +161,18 @@ class Notifier:
 
     async def _keep_watch(self) -> None:
         """Look at the channels now and then, so that ``status`` knows of a desktop that comes and goes."""
-        never = asyncio.Event()
-        await pause(self._clock, PROBE_DELAY, never)
+        await pause(self._clock, PROBE_DELAY, self._look)
         while True:
+            self._look.clear()
             await self.probe()
-            await pause(self._clock, PROBE_INTERVAL, never)
+            await pause(self._clock, PROBE_INTERVAL, self._look)
 
-    async def _next_errand(self) -> _Errand:
+    async def _next_errand(self) -> Errand:
         """Take up the next notice, which ends further attempts for older ones of its subject."""
-        errand = _Errand(await self._offers.get())
+        errand = Errand(await self._offers.get())
         for other in self._errands:
             if other.subject == errand.subject:
-                other.over.set()
+                other.finish()
         self._errands.append(errand)
         if self._slots.locked():
             self._make_room()
@@ -163,37 +183,50 @@ class Notifier:
         """Give up the oldest notice that waits for another attempt; those under way end by themselves."""
         waiting = next((errand for errand in self._errands if errand.waits), None)
         if waiting is not None:
-            waiting.over.set()
+            waiting.finish()
             self._drop(waiting.notice, "too many wait for a channel that works")
+
+    def _take_offer(self) -> Notice:
+        self._offers.task_done()
+        return self._offers.get_nowait()
 
     def _drop(self, notice: Notice, why: str) -> None:
         self.dropped += 1
         title = words_of(notice, self._zone, self._clock.now()).title
         _logger.warning("notice dropped, since %s: %s", why, title)
 
-    async def _carry(self, errand: _Errand) -> None:
+    async def _carry(self, errand: Errand) -> None:
         """Attempt to deliver one notice until it arrives, is stale, or something newer takes its place."""
         try:
             for length in chain(BACK_OFF, repeat(BACK_OFF[-1])):
-                if self._clock.now() >= fresh_until(errand.notice):
+                if self._clock.now() >= errand.fresh_until:
                     self._drop(errand.notice, "it is no longer news")
                     return
                 if await self._attempt(errand):
                     return
+                self._tried(errand)
                 errand.waits = True
-                await pause(self._clock, length, errand.over)
+                await pause(self._clock, length, errand.wake)
                 errand.waits = False
-                if errand.over.is_set():
+                errand.wake.clear()
+                if errand.over:
                     return
         except asyncio.CancelledError:
             if not errand.reached:
                 self._drop(errand.notice, "the notifier ends")
             raise
         finally:
+            self._tried(errand)
             self._errands.remove(errand)
             self._slots.release()
 
-    async def _attempt(self, errand: _Errand) -> bool:
+    def _tried(self, errand: Errand) -> None:
+        """The first attempt is over: the end of the daemon need not wait for this notice."""
+        if not errand.tried:
+            errand.tried = True
+            self._offers.task_done()
+
+    async def _attempt(self, errand: Errand) -> bool:
         """Whether nothing is left to do for this notice; a channel that hangs does not delay the others."""
         words = words_of(errand.notice, self._zone, self._clock.now())
         said = payload(errand.notice, words)
@@ -208,7 +241,7 @@ class Notifier:
         await self._first((self._channels.log,), errand, words, said)
         return not (errand.is_open(screens) or errand.is_open(command))
 
-    async def _first(self, channels: Sequence[Channel], errand: _Errand, words: Words, said: Payload) -> bool:
+    async def _first(self, channels: Sequence[Channel], errand: Errand, words: Words, said: Payload) -> bool:
         """Try channels that stand in for one another until one delivers; not if one of them may have."""
         if not errand.is_open(channels):
             return False
@@ -250,46 +283,3 @@ class Notifier:
         if self._channels.command is not None and self._channels.command.name in broken:
             return f"[notify] command does not work ({broken[self._channels.command.name]})"
         return None
-
-
-class _Errand:
-    """One notice on its way: where it has been, and whether it is worth another attempt."""
-
-    def __init__(self, notice: Notice) -> None:
-        self.notice = notice
-        self.subject = subject_of(notice)
-        self.reached: set[str] = set()
-        self.waits = False
-        self.over = asyncio.Event()
-        """Set: no attempt after the one under way."""
-
-    def is_open(self, channels: Sequence[Channel]) -> bool:
-        """Whether it may still go to channels that stand in for one another: none may have shown it."""
-        names = {channel.name for channel in channels}
-        return bool(names) and not names & self.reached
-
-
-def subject_of(notice: Notice) -> tuple[str, ...]:
-    """What a notice is about: a newer one of the same subject makes an older one pointless."""
-    match notice:
-        case ThresholdNotice() | ResetNotice():
-            return ("window", notice.account, notice.window)
-        case SessionNotice():
-            return ("session", notice.account, notice.session)
-        case ProblemNotice():
-            return ("problem", notice.code)
-        case _:
-            assert_never(notice)
-
-
-def fresh_until(notice: Notice) -> Instant:
-    """When a notice is stale: what it says is no longer so, or no news."""
-    match notice:
-        case ThresholdNotice():
-            return notice.resets_at
-        case SessionNotice():
-            return notice.ends_at
-        case ResetNotice() | ProblemNotice():
-            return notice.at + NEWS_SPAN
-        case _:
-            assert_never(notice)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 TRANSCRIPT_SUFFIX = ".jsonl"
-SKIPPED_DIRECTORIES = frozenset({"memory", "tool-results"})
+_SKIPPED_DIRECTORIES = frozenset({"memory", "tool-results"})
 MISSING = (FileNotFoundError, NotADirectoryError)
 _WITHOUT_USAGE = "journal.jsonl"
 
@@ -93,7 +93,7 @@ def _list(directory: str, root: str, scan: Scan, known_files: Container[str]) ->
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if directory == root or entry.name not in SKIPPED_DIRECTORIES:
+                if directory == root or entry.name not in _SKIPPED_DIRECTORIES:
                     inner.append(entry.path)
             elif not is_transcript(entry.name) or entry.path in known_files:
                 continue
@@ -120,20 +120,19 @@ def _look_at(entry: os.DirEntry[str], scan: Scan) -> None:
         scan.unreadable.append(Unreadable(entry.path, _reason(error)))
 
 
-def look(path: str, scan: Scan) -> bool:
-    """Stat one file; False if it is not there."""
+def look(path: str, scan: Scan) -> None:
+    """Stat one file, if it is there."""
     try:
         status = os.stat(path)
     except MISSING:
-        return False
+        return
     except OSError as error:
         scan.unreadable.append(Unreadable(path, _reason(error)))
-        return True
+        return
     if stat.S_ISREG(status.st_mode):
         scan.files[path] = _stamp(status)
     else:
         scan.unreadable.append(Unreadable(path, "not a regular file"))
-    return True
 
 
 def is_transcript(name: str) -> bool:

@@ -18,7 +18,6 @@ from typing import NamedTuple
 from quotad.domain.cursor import Cursor
 from quotad.sources.scan import (
     MISSING,
-    SKIPPED_DIRECTORIES,
     TRANSCRIPT_SUFFIX,
     FileStamp,
     Scan,
@@ -71,8 +70,6 @@ class Tree:
         self._entered: frozenset[str] = frozenset()
         self._taken: dict[str, FileStamp | None] = {}
         """Every file known to be there, and the form in which it was taken in."""
-        self._lost: set[str] = set()
-        """Files that a glance missed; a sweep says whether they vanished."""
         self._directories: dict[str, int] = {}
         """mtime_ns when last listed, or ``_UNSETTLED`` if that listing may have missed something."""
         self._hot: dict[str, int] = {}
@@ -106,9 +103,8 @@ class Tree:
         changed = self._changed(scan, discovery=self._swept)
         vanished = self._vanished(scan)
         for path in vanished:
-            self._taken.pop(path, None)
+            del self._taken[path]
             self._hot.pop(path, None)
-        self._lost.difference_update(vanished, scan.files)
         self._hot = {path: at_ns for path, at_ns in self._hot.items() if scan.at_ns - at_ns < HOT_NS}
         self._directories.clear()
         self._note_directories(scan)
@@ -120,22 +116,16 @@ class Tree:
         """Look at session logs, hot transcripts, hot directories, and what was hinted."""
         scan = Scan(now_ns)
         to_list = self._take_hints(now_ns)
-        for path in (*self._files, *self._hot):
-            if not look(path, scan):
-                self._miss(path)
-        changed = self._changed(scan, discovery=True)
+        for path in {*self._files, *self._hot}:
+            look(path, scan)
         if self._hot_grew:
             self._find_hot_directories(now_ns)
-        to_list |= self._touched_directories()
-        found = Scan(now_ns)
-        for directory in to_list:
+        for directory in to_list | self._touched_directories():
             root = self._root_of(directory)
             assert root is not None, "hot and hinted directories lie under a root"
-            walk(directory, root, found, self._taken, self._directories)
-        self._note_directories(found)
-        changed += self._changed(found, discovery=True)
-        changed.sort(key=_newest_first)
-        return Seen(changed, [], scan.unreadable + found.unreadable)
+            walk(directory, root, scan, self._taken, self._directories)
+        self._note_directories(scan)
+        return Seen(self._changed(scan, discovery=True), [], scan.unreadable)
 
     def _changed(self, scan: Scan, *, discovery: bool) -> list[Found]:
         """What differs from what was taken in. ``discovery``: what was not known has turned up just now."""
@@ -153,22 +143,12 @@ class Tree:
         return changed
 
     def _vanished(self, scan: Scan) -> list[str]:
-        hidden = [root for root in self._roots if root not in scan.directories]
-        hidden += [path for path, _ in scan.unreadable]
-        hiding = tuple(path + os.sep for path in hidden)
-        unseen = self._lost.union(self._taken).difference(scan.files)
-        # Asked once more: a file may have turned up where the scan had already been.
-        return [path for path in unseen if not path.startswith(hiding) and _is_gone(path)]
-
-    def _miss(self, path: str) -> None:
-        self._hot.pop(path, None)
-        if path in self._taken:
-            del self._taken[path]
-            self._lost.add(path)
+        missing_roots = tuple(root + os.sep for root in self._roots if root not in scan.directories)
+        unseen = self._taken.keys() - scan.files
+        # Asked of each: it may be hidden, or have turned up where the scan had already been.
+        return [path for path in unseen if not path.startswith(missing_roots) and _is_gone(path)]
 
     def _heat(self, path: str, at_ns: int) -> None:
-        if path in self._files:
-            return
         self._hot_grew |= path not in self._hot
         self._hot[path] = max(at_ns, self._hot.get(path, 0))
 
@@ -222,8 +202,6 @@ class Tree:
             below = ""
             while known not in self._directories and known not in self._entered:
                 known, _, below = known.rpartition(os.sep)
-            if below in SKIPPED_DIRECTORIES and known not in self._entered:
-                continue
             if below and known == _parent(path) and is_transcript(below):
                 # Whether a new link counts is for the sweep to say.
                 if path in self._taken or (os.path.isfile(path) and not os.path.islink(path)):

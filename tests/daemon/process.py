@@ -45,11 +45,6 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 20.0) -> Non
         time.sleep(POLL_SECONDS)  # noqa: TID251 - the room's one place that polls
 
 
-def pass_time(seconds: float) -> None:
-    """Lets a process that was started run on for so long."""
-    time.sleep(seconds)  # noqa: TID251 - the moment of a kill is what is tried, not waited for
-
-
 class Failed(Exception):  # noqa: N818 - what the process did
     """The daemon ended before it answered, or never did."""
 

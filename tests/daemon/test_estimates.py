@@ -1,4 +1,4 @@
-"""Session logs without transcripts are worth estimates, which give way to what is measured (the real process)."""
+"""Session logs without transcripts are worth estimates, which give way to what is measured."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from quotad import wire
 from tests.daemon.process import CHECKOUT, Place, Quotad, wait_until
@@ -37,6 +35,7 @@ ESTIMATES = {
 
 
 def seed(place: Place) -> Path:
+    """The seed log where Claude Code keeps its session log."""
     path = session_log(place)
     path.parent.mkdir(exist_ok=True)
     shutil.copy(SAMPLES / "seed_sessions.jsonl", path)
@@ -44,20 +43,24 @@ def seed(place: Place) -> Path:
 
 
 def result(tool: str, *, session: str = SESSION, at: str = "2026-11-02T09:20:00Z", **more: str) -> bytes:
+    """A line of a session log."""
     line = {"type": "tool_result", "timestamp": at, "session_id": session, "tool": tool, **more}
     return json.dumps(line).encode() + b"\n"
 
 
 def spent_in_snapshot(place: Place) -> int:
+    """What ``quota-tracker.json`` says now."""
     spent: int = snapshot(place, "quota-tracker.json")["currentWindow"]["tokensUsed"]
     return spent
 
 
 def sessions_in_snapshot(place: Place) -> list[tuple[str, int]]:
+    """Sessions of ``session-tracker.json`` and what each has spent."""
     return [(one["id"], one["tokensUsed"]) for one in snapshot(place, "session-tracker.json")["sessions"]]
 
 
-def snapshot(place: Place, name: str) -> Any:
+def snapshot(place: Place, name: str) -> Any:  # noqa: ANN401 - JSON of any shape
+    """A snapshot's content, once it is there."""
     path = place.claude / name
     wait_until(path.exists)
     return json.loads(path.read_text())
@@ -74,11 +77,12 @@ def spent_everywhere(quotad: Quotad) -> dict[str, list[tuple[int, int, int]]]:
 
 
 def everywhere(row: tuple[int, int, int]) -> dict[str, list[tuple[int, int, int]]]:
-    return dict.fromkeys(("status", "day", "window", "session", "model", "project"), [row])
+    """The same said by all of them."""
+    return {asked: [row] for asked in ("status", "day", "window", "session", "model", "project")}
 
 
 def test_the_seed_log_alone_gives_an_estimate(place: Place) -> None:
-    """A Read is worth 800 tokens of no kind; the session is told as its log tells it, and labelled estimated."""
+    """A Read is worth 800 tokens of no kind; the session is as its log has it, and labelled estimated."""
     seed(place)
     with place.running(*demo_clock(NOW_MS)) as quotad:
         assert everywhere((800, 800, 0)) == spent_everywhere(quotad)
@@ -107,7 +111,7 @@ def test_what_a_session_log_says_of_the_future_waits(place: Place) -> None:
 
 
 def test_every_tool_has_its_price(place: Place) -> None:
-    """What is not in the table costs as much as a Grep; equal lines are different events, until read again."""
+    """What is not in the table costs 500; equal lines are different events, unless an id says otherwise."""
     path = session_log(place)
     for number, tool in enumerate(ESTIMATES):
         append(path, result(tool, session=f"s{number}"))

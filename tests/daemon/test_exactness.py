@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
 from pathlib import Path
 from random import Random
-from signal import SIGKILL, SIGTERM
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,7 +35,7 @@ SHOWN_MS = 60 * 60_000
 
 
 def test_the_samples_give_what_stands_beside_them(place: Place) -> None:
-    """``--once`` counts the expected calls and bad lines; ``history`` and ``status`` give the expected tokens."""
+    """``--once`` counts the expected calls and bad lines, ``history`` and ``status`` the expected tokens."""
     expected = json.loads((SAMPLES / "expected_usage.json").read_text())
     shutil.copytree(SAMPLES / "projects", place.projects, dirs_exist_ok=True)
     counts = recount(place.projects)
@@ -63,7 +62,7 @@ def test_the_samples_give_what_stands_beside_them(place: Place) -> None:
     )
 
 
-def from_quotactl(place: Place, *arguments: str) -> Any:
+def from_quotactl(place: Place, *arguments: str) -> Any:  # noqa: ANN401 - JSON of any shape
     """What a command prints as JSON."""
     done = place.quotactl(*arguments)
     assert (0, "") == (done.returncode, done.stderr)
@@ -75,7 +74,7 @@ def from_quotactl(place: Place, *arguments: str) -> Any:
 
 @dataclass(frozen=True)
 class Case:
-    """A corpus and the zone of the machine that it is read on, as the C library writes and Python knows it."""
+    """A corpus and the zone of the machine that reads it, as the C library writes and Python knows it."""
 
     seed: int
     zone: str
@@ -105,6 +104,7 @@ CASES = (
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"seed {case.seed}")
 def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
+    """Each corpus, counted once for all tests."""
     case: Case = request.param
     with new_place() as place, ThreadPoolExecutor() as beside:
         facts = corpus(place.claude, case)
@@ -118,6 +118,7 @@ def counted(request: pytest.FixtureRequest) -> Iterator[Counted]:
 
 
 def corpus(root: Path, case: Case) -> CorpusFacts:
+    """Two megabytes below a Claude directory."""
     return generate(
         root,
         seed=case.seed,
@@ -151,7 +152,7 @@ def test_once_counts_every_file_line_call_and_bad_line(counted: Counted) -> None
 
 
 def test_days_are_right_in_utc_and_where_the_machine_is(counted: Counted) -> None:
-    """Calls fall on the recount's days, also where these begin at a quarter hour or in another summer time."""
+    """Calls fall on the recount's days, also where these begin at a quarter hour or summer time ends."""
     quotad, counts = counted.quotad, counted.counts
     assert counts.by_day(UTC) == sums(quotad.history("day", zone="utc"), "day")
     assert counts.by_day(counted.case.zone_known) == sums(quotad.history("day"), "day")
@@ -197,7 +198,7 @@ def test_bad_lines_are_counted(counted: Counted) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"seed {case.seed}")
 def test_at_any_instant_and_in_any_order_of_files_the_past_is_the_same(place: Place, case: Case) -> None:
-    """With the files' times shuffled and the clock set back, what lies ahead is not there, the rest is right."""
+    """With shuffled file times and a clock set back, what lies ahead is not there and the rest is right."""
     chance = Random(case.seed)
     facts = corpus(place.claude, case)
     paths = sorted(place.projects.rglob("*.jsonl"))
@@ -234,7 +235,7 @@ def an_instant(counts: Recount, resets_ms: Iterable[int], chance: Random) -> int
 
 
 def last_five_hours(counts: Recount, now_ms: int) -> dict[str, tuple[str, int]]:
-    """When the latest five hours of each session began, and what it spent in them; none that are long over."""
+    """When the latest five hours of each session began and what it spent in them, if not long over."""
     spans: dict[str, tuple[int, int]] = {}
     for call in counts.calls:
         opened, spent = spans.get(call.session, (call.at_ms, 0))
@@ -246,114 +247,3 @@ def last_five_hours(counts: Recount, now_ms: int) -> dict[str, tuple[str, int]]:
         for session, (opened, spent) in spans.items()
         if opened + FIVE_HOURS_MS + SHOWN_MS > now_ms
     }
-
-
-# A corpus as it comes about.
-
-
-class Retelling:
-    """Writes a corpus anew, in pieces cut anywhere, while files are moved, rotated, copied and deleted.
-
-    ``archive`` gets what is deleted, so that all that was ever there can be counted again.
-    """
-
-    def __init__(self, source: Path, projects: Path, archive: Path, chance: Random) -> None:
-        self._projects = projects
-        self._archive = archive
-        self._chance = chance
-        self._rest = {
-            projects / path.relative_to(source): path.read_bytes()
-            for path in sorted(source.rglob("*.jsonl"))
-            if path.name != "journal.jsonl"
-        }
-        self._size = sum(map(len, self._rest.values()))
-        self.happened: set[str] = set()
-
-    def told(self) -> float:
-        """Which part of it has been written."""
-        return 1 - sum(map(len, self._rest.values())) / self._size
-
-    def go_on(self, until: float) -> Iterator[None]:
-        """Write on until such a part of it is there, yielding after each piece."""
-        events = (self._move, self._rotate, self._copy, *[self._append] * 12)
-        while self.told() < until:
-            path = self._chance.choice([path for path, rest in self._rest.items() if rest])
-            self._append(path)
-            self._chance.choice(events)(path)
-            yield
-
-    def _append(self, path: Path, size: int | None = None) -> None:
-        size = size or self._chance.choice((1, 40, 700, 9_000, 50_000))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            file.write(self._rest[path][:size])
-        self._rest[path] = self._rest[path][size:]
-
-    def _move(self, path: Path) -> None:
-        new = self._projects / f"-moved-{len(self._rest)}" / f"{self._chance.getrandbits(64):x}.jsonl"
-        new.parent.mkdir(exist_ok=True)
-        path.rename(new)
-        self._rest[new] = self._rest.pop(path)
-        self.happened.add("moved")
-
-    def _rotate(self, path: Path) -> None:
-        """At the end of a line the file gets another name, and a new one goes on under the old."""
-        if line := self._rest[path].find(b"\n") + 1:
-            self._append(path, line)
-            path.rename(path.with_name(f"{self._chance.getrandbits(64):x}.jsonl"))
-            self.happened.add("rotated")
-
-    def _copy(self, path: Path) -> None:
-        other = self._projects / "-copies" / f"{self._chance.getrandbits(64):x}.jsonl"
-        other.parent.mkdir(exist_ok=True)
-        shutil.copy(path, other)
-        self.happened.add("copied")
-
-    def delete(self) -> None:
-        """Delete every file that will not grow any more."""
-        for path in self._projects.rglob("*.jsonl"):
-            if not self._rest.get(path):
-                kept = self._archive / path.relative_to(self._projects)
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                path.rename(kept)
-                self.happened.add("deleted")
-
-
-@pytest.mark.parametrize("seed", [4, 5])
-def test_line_by_line_and_over_restarts_the_sums_are_the_same(
-    place: Place, tmp_path: Path, seed: int
-) -> None:
-    """After each piece the answer is right, whatever ended the daemon meanwhile and wherever files went."""
-    source = generate(tmp_path, seed=seed, size_bytes=500_000, files=16, end_ms=END_MS, days=4).projects
-    tale = Retelling(source, place.projects, place.root / "archive", Random(seed))
-    clock = demo_clock(END_MS)
-    for part, end in ((0.25, SIGTERM), (0.5, SIGKILL), (0.75, SIGTERM), (0.9, SIGKILL)):
-        with place.running(*clock) as quotad:
-            for number, _ in enumerate(tale.go_on(part)):
-                if number % 5 == 0:
-                    so_far = recount(place.root)
-                    assert (len(so_far.calls), so_far.tokens()) == total(quotad.history("model"))
-            if part == 0.75:
-                quotad.sync()
-                tale.delete()
-            quotad.stop(end)
-        for _ in tale.go_on(part + 0.05):
-            pass
-    for _ in tale.go_on(1.0):
-        pass
-    counts = recount(source)
-    with place.running(*clock) as quotad:
-        quotad.sync()
-        assert recount(place.projects).malformed == quotad.status()["daemon"]["malformed_lines"]
-        assert {"moved", "rotated", "copied", "deleted"} == tale.happened
-        for _ in range(2):
-            assert counts.by_day() == sums(quotad.history("day", zone="utc"), "day")
-            assert counts.by(lambda call: call.session) == sums(quotad.history("session"), "session")
-            assert counts.by(lambda call: call.model) == sums(quotad.history("model"), "model")
-            assert counts.windows() == windows(quotad.history("window"))
-            assert current_of(counts, END_MS) == current(quotad.window())
-            # The second time every transcript has vanished.
-            for path in place.projects.rglob("*.jsonl"):
-                path.unlink()
-            quotad.sync()
-        assert 0 == quotad.status()["daemon"]["malformed_lines"]

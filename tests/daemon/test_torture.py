@@ -1,4 +1,4 @@
-"""Killed again and again while files are written, torn, renamed and truncated: nothing is lost, nothing doubled.
+"""Killed again and again while files are written, torn, renamed, truncated: nothing lost, nothing doubled.
 
 Daemons are born of a process that has quotad imported already, so that each lives long enough to be killed at
 its work. Mutants of quotad go through the same: the harness is worth something only if it catches them.
@@ -25,8 +25,8 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.recount import Tokens, recount
-from tests.daemon.process import Place, new_place, pass_time, wait_until
+from benchmarks.recount import recount
+from tests.daemon.process import Place, new_place
 from tests.daemon.truth import Sums, call, now_ms, sums
 
 SECONDS = 6.0
@@ -120,7 +120,7 @@ def nursery(place: Place, source: str) -> Iterator[Nursery]:
 
 
 class Writer:
-    """One session at work; it tears lines, repeats, renames, truncates what it has copied, and dies at times."""
+    """One session at work: it tears lines, repeats, renames, truncates what it has copied, dies at times."""
 
     def __init__(self, projects: Path, name: str, seed: int) -> None:
         self._chance = Random(seed)

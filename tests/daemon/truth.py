@@ -1,4 +1,4 @@
-"""What is true of transcripts, in the words of the wire: lines whose tokens are known, and the recount's sums.
+"""What is true of transcripts: lines whose tokens are known, and sums as the recount gives them.
 
 The oracle is ``benchmarks.recount``, which shares no code with the product.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Literal, NamedTuple, TypeAlias
 
 from benchmarks.recount import Recount, Tokens, Window
@@ -35,7 +34,7 @@ def demo_clock(at_ms: int, rate: float = 1.0) -> tuple[str, str]:
     return ("--demo-clock", f"{wire.iso(at_ms)}@{rate}@{time.monotonic_ns()}")
 
 
-def call(  # noqa: PLR0913 - a line has many sides
+def call(
     message: str,
     *,
     at_ms: int,
@@ -97,6 +96,7 @@ def windows(rows: Sequence[wire.HistoryRow]) -> list[Window]:
 
 
 def tokens_of(reply: wire.TokensReply) -> Tokens:
+    """Tokens by kind, in the recount's order."""
     return (reply["input"], reply["output"], reply["cache_write"], reply["cache_read"])
 
 
@@ -129,8 +129,5 @@ def total(rows: Sequence[wire.HistoryRow]) -> tuple[int, Tokens]:
 
 
 def now_ms() -> int:
+    """The machine's clock."""
     return time.time_ns() // 1_000_000
-
-
-def midnight_of(day: str) -> datetime:
-    return datetime.fromisoformat(day).replace(tzinfo=UTC)

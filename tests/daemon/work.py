@@ -45,7 +45,7 @@ def spend(
 
 
 def work_hard(place: Place, session: str = SESSION) -> int:
-    """Many calls, spread over the last four hours; how many tokens they spent. It takes a while to read them."""
+    """Many calls, spread over the last four hours; how many tokens they spent. Reading them takes a while."""
     step_ms = 4 * 3_600_000 // CALLS
     numbers = range(0, CALLS * step_ms, step_ms)
     append(transcript(place, session), b"".join(calls(session, numbers, at_ms=now_ms() - 4 * 3_600_000)))

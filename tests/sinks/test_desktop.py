@@ -24,7 +24,7 @@ from quotad.sinks.session_bus import SessionBus
 from quotad.sinks.wording import Urgency, Words
 from tests.sinks.bus import BusDaemon, NotificationServer, Shown
 from tests.sinks.notices import PAYLOAD, WORDS
-from tests.sinks.waiting import open_descriptors, until
+from tests.sinks.waiting import open_descriptors, settled, until
 
 SHOWN = Shown("quotad", "", WORDS.title, WORDS.body, 1)
 SOON = 0.3
@@ -312,6 +312,21 @@ async def test_a_cancelled_delivery_lets_go_of_its_connection(
             task.cancel()
         assert task.cancelled()
         assert channel._desktop is None  # noqa: SLF001
+
+
+@needs_bus
+async def test_closing_waits_for_the_notice_that_is_being_shown(
+    bus: BusDaemon, server: NotificationServer
+) -> None:
+    """Settings may change in the middle of a notice, which is shown all the same; then nothing is held."""
+    channel = desktop_channel("linux", bus.address)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(channel.deliver(WORDS, PAYLOAD))
+        await until(lambda: "Introspect" in server.asked)
+        channel.close()
+    assert task.result().delivered
+    assert channel._desktop is None  # noqa: SLF001
+    await settled()
 
 
 class Breaking:

@@ -17,11 +17,12 @@ from quotad.domain.notice import Notice
 from quotad.sinks.channel import Delivery
 from quotad.sinks.command import CommandChannel
 from quotad.sinks.desktop import desktop_channel
+from quotad.sinks.errand import NEWS_SPAN
 from quotad.sinks.log import LogChannel
 from quotad.sinks.notifier import (
     BACK_OFF,
     CARRIED_MAX,
-    NEWS_SPAN,
+    END_SECONDS_MAX,
     OFFERS_MAX,
     PROBE_DELAY,
     PROBE_INTERVAL,
@@ -509,6 +510,94 @@ async def test_the_end_names_what_nobody_could_take_up(
     said = {line.partition("the notifier ends: ")[2] for line in caplog.messages}
     assert {f"quotad: no {number}" for number in range(many)} == said
     assert many == len(caplog.messages) == house.notifier.dropped
+
+
+async def test_the_end_waits_for_what_was_offered_last(desktop: Recorder, command: Recorder) -> None:
+    """What was marked as announced has been attempted when the daemon ends."""
+    house = House([desktop], command)
+    async with house.running():
+        house.notifier.offer(threshold(50.0))
+        house.notifier.offer(threshold(75.0))
+        await house.notifier.finish()
+        assert 2 == len(desktop.titles) == len(command.titles)
+
+
+async def test_the_end_waits_for_no_second_attempt(desktop: Recorder) -> None:
+    """What failed stands in the log, and the end comes at once."""
+    desktop.outcome = BROKEN
+    house = House([desktop])
+    async with house.running():
+        house.notifier.offer(threshold())
+        await house.notifier.finish()
+        assert ([TITLE], [TITLE]) == (desktop.titles, house.log.titles)
+        await house.pass_time(HOUR)
+        await house.notifier.finish()
+
+
+async def test_the_end_waits_only_so_long(desktop: Recorder) -> None:
+    """A channel that hangs does not hold up the end for longer than two seconds."""
+    desktop.hang()
+    house = House([desktop])
+    loop = asyncio.get_running_loop()
+    async with house.running():
+        house.notifier.offer(threshold())
+        began = loop.time()
+        await house.notifier.finish()
+        waited = loop.time() - began
+    assert END_SECONDS_MAX <= waited < END_SECONDS_MAX + 1
+
+
+async def test_an_end_after_notices_were_dropped(desktop: Recorder) -> None:
+    """Those that nobody took up are not waited for."""
+    house = House([desktop])
+    for number in range(OFFERS_MAX + 3):
+        house.notifier.offer(problem(f"no {number}"))
+    async with house.running():
+        await house.notifier.finish()
+        assert OFFERS_MAX == len(desktop.titles)
+
+
+async def test_new_channels_get_what_waited(desktop: Recorder, command: Recorder) -> None:
+    """Whoever mends the settings gets at once what nobody had got, and only through the new channels."""
+    desktop.outcome = BROKEN
+    house = House([desktop])
+    async with house.running():
+        house.notifier.offer(threshold())
+        house.notifier.offer(problem())
+        await until(lambda: len(house.log.titles) == 2)
+        house.notifier.use(Channels((), command, house.log))
+        assert [None] == house.troubles[1:]
+        assert {"backend": "command", "detail": "not tried yet"} == house.notifier.state()
+        await until(lambda: len(command.titles) == 2)
+        await house.pass_time(HOUR)
+    assert [TITLE, "quotad: settings invalid"] == desktop.titles == command.titles == house.log.titles
+    assert desktop.closed
+
+
+async def test_new_channels_are_looked_at_at_once(desktop: Recorder, command: Recorder) -> None:
+    """Status says soon whether they work."""
+    house = House([desktop])
+    async with house.running():
+        await house.pass_time(PROBE_DELAY)
+        house.notifier.use(Channels((), command, house.log))
+        await settled()
+        assert {"backend": "command", "detail": "works"} == house.notifier.state()
+    assert (1, 1) == (desktop.probes, command.probes)
+
+
+async def test_a_notice_under_way_is_not_sent_twice_when_channels_change(
+    desktop: Recorder, command: Recorder
+) -> None:
+    """The old channel ends what it is about; if it delivers, the new one is not asked."""
+    desktop.hang()
+    house = House([desktop])
+    async with house.running():
+        house.notifier.offer(threshold())
+        await until(lambda: desktop.titles)
+        house.notifier.use(Channels((), command, house.log))
+        desktop.going.set()
+        await house.pass_time(HOUR)
+    assert ([TITLE], []) == (desktop.titles, command.titles)
 
 
 async def test_trouble_is_told_when_it_begins_and_when_it_is_over(desktop: Recorder) -> None:

@@ -239,7 +239,7 @@ class TestLinksAndOddThings:
         self, tree: Tree, root: Path, tmp_path: Path
     ) -> None:
         """A link to a file outside is not ours to read."""
-        put(root / "p" / "data")
+        put(root / "p" / "data", at=LONG_AGO)
         put(tmp_path / "outside.jsonl")
         (root / "p" / "in.jsonl").symlink_to("data")
         (root / "p" / "out.jsonl").symlink_to(tmp_path / "outside.jsonl")
@@ -247,7 +247,7 @@ class TestLinksAndOddThings:
         tree.hint([root / "p" / "out.jsonl"])
         assert [] == changed(tree.glance(NOW))
         assert ["in.jsonl"] == take(tree, tree.sweep(NOW))
-        put(root / "p" / "data")
+        put(root / "p" / "data", at=LONG_AGO)
         tree.hint([root / "p" / "out.jsonl", root / "p" / "in.jsonl"])
         assert ["in.jsonl"] == changed(tree.glance(NOW))
 
@@ -460,18 +460,34 @@ class TestGlance:
         assert [str(path)] == tree.sweep(NOW).vanished
         assert [] == tree.sweep(NOW).vanished
 
+    def test_finds_a_file_in_a_directory_that_it_found_empty(self, tree: Tree, root: Path) -> None:
+        """The directory is known by then, and so is its parent; both have changed lately."""
+        age(root)
+        tree.sweep(NOW)
+        (root / "p").mkdir()
+        assert [] == changed(tree.glance(NOW))
+        tree.glance(NOW + HOUR // 2)
+        put(root / "p" / "a.jsonl")
+        os.utime(root, ns=(LONG_AGO, LONG_AGO))
+        assert ["a.jsonl"] == changed(tree.glance(NOW + HOUR // 2))
+
     def test_finds_the_files_of_a_directory_that_was_deleted_and_made_again(
         self, tree: Tree, root: Path
     ) -> None:
-        """What was known of the old one says nothing of the new one."""
-        put(root / "p" / "s" / "subagents" / "a.jsonl")
+        """What was known of the old one, and of those inside it, says nothing of the new one."""
+        path = put(root / "p" / "s" / "subagents" / "a.jsonl", at=LONG_AGO)
+        age(root)
+        os.utime(root / "p")
+        os.utime(root / "p" / "s")
         take(tree, tree.sweep(NOW))
         shutil.rmtree(root / "p" / "s")
         tree.glance(NOW)
-        put(root / "p" / "s" / "subagents" / "a.jsonl", "{}\n{}\n", at=LONG_AGO)
-        put(root / "p" / "s" / "subagents" / "b.jsonl", at=LONG_AGO)
+        put(root / "q" / "b.jsonl")
+        assert ["b.jsonl"] == take(tree, tree.glance(NOW))
+        tree.glance(NOW)
+        put(path, "{}\n{}\n", at=LONG_AGO)
         age(root / "p" / "s")
-        assert {"a.jsonl", "b.jsonl"} == set(take(tree, tree.glance(NOW)))
+        assert ["a.jsonl"] == take(tree, tree.glance(NOW))
 
     def test_gives_the_newest_first(self, tree: Tree, root: Path) -> None:
         """As a sweep does, known and new ones together."""
@@ -482,10 +498,11 @@ class TestGlance:
             put(root / "p" / f"{name}.jsonl", at=NOW + offset)
         assert ["b.jsonl", "d.jsonl", "a.jsonl", "c.jsonl"] == changed(tree.glance(NOW))
 
-    def test_what_turned_up_stays_hot_for_an_hour(self, tree: Tree, root: Path) -> None:
+    @pytest.mark.parametrize("at", [LONG_AGO, NOW - HOUR // 2])
+    def test_what_turned_up_stays_hot_for_an_hour(self, tree: Tree, root: Path, at: int) -> None:
         """An old file that is copied here is one that somebody works with."""
         tree.sweep(NOW)
-        path = put(root / "p" / "a.jsonl", at=LONG_AGO)
+        path = put(root / "p" / "a.jsonl", at=at)
         assert ["a.jsonl"] == take(tree, tree.sweep(NOW))
         tree.sweep(NOW + HOT_NS - 1)
         put(path, at=LONG_AGO)

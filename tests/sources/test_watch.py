@@ -1,0 +1,288 @@
+"""Hints from the operating system, against the real file system."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from quotad.sources.watch import REARM_SECONDS, RETRY_SECONDS, Hint, WatchUnavailable, hints
+
+TICK_MS = 100
+PATIENCE_SECONDS = 20
+
+
+class Sleeps:
+    """A clock for the watcher: it only notes how long it is to sleep, and lets things happen meanwhile."""
+
+    def __init__(self, *meanwhile: Callable[[], object]) -> None:
+        self.seconds: list[float] = []
+        self._meanwhile = list(meanwhile)
+
+    async def __call__(self, seconds: float) -> None:
+        """No time passes."""
+        self.seconds.append(seconds)
+        if self._meanwhile:
+            self._meanwhile.pop(0)()
+
+
+class Watching:
+    """The hints as they come."""
+
+    def __init__(self, source: AsyncIterator[Hint]) -> None:
+        self._source = source
+
+    async def next(self) -> Hint:
+        """The next hint, or a failure if it takes too long."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await anext(self._source)
+
+    async def paths(self) -> set[Path]:
+        """The next hint, which holds paths."""
+        hint = await self.next()
+        assert isinstance(hint, frozenset)
+        return set(hint)
+
+    async def see(self, path: Path) -> set[Path]:
+        """All that is hinted until ``path`` is."""
+        seen = await self.paths()
+        while path not in seen:
+            seen |= await self.paths()
+        return seen
+
+
+@asynccontextmanager
+async def watching(
+    *roots: Path, sleep: Callable[[float], Awaitable[None]] | None = None, stop: asyncio.Event | None = None
+) -> AsyncIterator[Watching]:
+    """Watch for as long as the block lasts."""
+    async with aclosing(hints(roots, stop or asyncio.Event(), sleep or Sleeps(), tick_ms=TICK_MS)) as source:
+        yield Watching(source)
+
+
+async def test_the_roots_are_hinted_first_and_then_what_changes(tmp_path: Path) -> None:
+    """What happened before the watcher was armed was not seen by it; what happens then is."""
+    async with watching(tmp_path) as watch:
+        assert {tmp_path} == await watch.paths()
+        path = tmp_path / "a.jsonl"
+        path.write_text("{}\n")
+        assert {path} == await watch.see(path)
+        with path.open("a") as file:
+            file.write("{}\n")
+        assert {path} == await watch.see(path)
+
+
+@pytest.mark.parametrize("name", [".git", "node_modules", "__pycache__", "-home-somebody"])
+async def test_directories_are_watched_whatever_their_name(tmp_path: Path, name: str) -> None:
+    """A project may be called what others leave out."""
+    (tmp_path / name).mkdir()
+    async with watching(tmp_path) as watch:
+        await watch.next()
+        (tmp_path / name / "a.jsonl").touch()
+        await watch.see(tmp_path / name / "a.jsonl")
+
+
+async def test_a_new_directory_is_hinted(tmp_path: Path) -> None:
+    """What is made in it at once may be missed, so it is to be listed."""
+    async with watching(tmp_path) as watch:
+        await watch.next()
+        (tmp_path / "p" / "s" / "subagents").mkdir(parents=True)
+        await watch.see(tmp_path / "p")
+
+
+async def test_our_own_files_are_not_hinted(tmp_path: Path) -> None:
+    """What we write because of a hint must not be one."""
+    async with watching(tmp_path) as watch:
+        await watch.next()
+        for name in ("ledger.db-wal", "quota-tracker.json", "all.ics", "0.txt", "a.jsonl"):
+            (tmp_path / name).touch()
+        assert {tmp_path / "a.jsonl"} == await watch.see(tmp_path / "a.jsonl")
+
+
+async def test_several_roots_are_watched(tmp_path: Path) -> None:
+    """Transcripts in two places, and the session logs."""
+    roots = [tmp_path / name for name in ("a", "b")]
+    for root in roots:
+        root.mkdir()
+    async with watching(*roots) as watch:
+        assert set(roots) == await watch.paths()
+        for root in roots:
+            (root / "x.jsonl").touch()
+            await watch.see(root / "x.jsonl")
+
+
+class TestRoots:
+    """They come, go, and come again."""
+
+    async def test_a_missing_root_is_waited_for(self, tmp_path: Path) -> None:
+        """It is looked for every two seconds."""
+        root = tmp_path / "not" / "yet"
+        sleep = Sleeps(int, int, lambda: root.mkdir(parents=True))
+        async with watching(root, sleep=sleep) as watch:
+            assert {root} == await watch.paths()
+            assert [REARM_SECONDS] * 3 == sleep.seconds
+            (root / "a.jsonl").touch()
+            await watch.see(root / "a.jsonl")
+
+    async def test_a_root_that_comes_later_is_watched_too(self, tmp_path: Path) -> None:
+        """Meanwhile the others are watched."""
+        first, second = tmp_path / "first", tmp_path / "second"
+        first.mkdir()
+        async with watching(first, second) as watch:
+            assert {first} == await watch.paths()
+            second.mkdir()
+            assert {first, second} == await watch.see(second)
+            (second / "a.jsonl").touch()
+            await watch.see(second / "a.jsonl")
+
+    async def test_a_root_deleted_and_made_again_is_watched_again(self, tmp_path: Path) -> None:
+        """Also when it got the same inode number: a watcher that does not notice stays silent for ever."""
+        root = tmp_path / "root"
+        root.mkdir()
+        async with watching(root) as watch:
+            await watch.next()
+            for _ in range(2):
+                (root / "a.jsonl").touch()
+                await watch.see(root / "a.jsonl")
+                shutil.rmtree(root)
+                root.mkdir()
+                while await watch.paths() != {root}:
+                    pass
+                (root / "b.jsonl").touch()
+                await watch.see(root / "b.jsonl")
+
+    async def test_a_root_moved_away_and_made_again_is_watched_again(self, tmp_path: Path) -> None:
+        """The watcher would go on telling of the old one, under the old name."""
+        root = tmp_path / "root"
+        root.mkdir()
+        async with watching(root) as watch:
+            await watch.next()
+            root.rename(tmp_path / "away")
+            root.mkdir()
+            await watch.see(root)
+            (root / "a.jsonl").touch()
+            await watch.see(root / "a.jsonl")
+
+
+class TestUnavailable:
+    """The machine has no room for a watcher; here because this process may open no more files."""
+
+    async def test_it_is_told_once_and_tried_again_each_minute(self, tmp_path: Path) -> None:
+        """The scans go on without; the first set of paths says that it works again."""
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+        def restore() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+        sleeps_a_minute = round(RETRY_SECONDS / REARM_SECONDS)
+        sleep = Sleeps(*[int] * (3 * sleeps_a_minute - 1), restore)
+        async with watching(tmp_path, sleep=sleep) as watch:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+            try:
+                unavailable = await watch.next()
+                assert isinstance(unavailable, WatchUnavailable)
+                assert "open files" in unavailable.reason
+                assert {tmp_path} == await watch.paths()
+            finally:
+                restore()
+            assert 3 * sleeps_a_minute == len(sleep.seconds)
+
+    async def test_the_same_trouble_later_is_told_again(self, tmp_path: Path) -> None:
+        """It had ended in between."""
+        root = tmp_path / "root"
+        root.mkdir()
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+        def exhaust() -> None:
+            root.mkdir()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+
+        def restore() -> None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+        sleeps_a_minute = round(RETRY_SECONDS / REARM_SECONDS)
+        sleep = Sleeps(restore, *[int] * (sleeps_a_minute - 1), exhaust)
+        async with watching(root, sleep=sleep) as watch:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+            try:
+                first = await watch.next()
+                assert {root} == await watch.paths()
+                root.rmdir()
+                again = await watch.next()
+                while isinstance(again, frozenset):
+                    again = await watch.next()
+            finally:
+                restore()
+            assert isinstance(first, WatchUnavailable)
+            assert first == again
+
+
+class TestEnd:
+    """The watcher ends when it is told to, and ends nothing else."""
+
+    async def test_stop_ends_it(self, tmp_path: Path) -> None:
+        """At once, and without an error."""
+        stop = asyncio.Event()
+        sleep = Sleeps()
+        async with watching(tmp_path, stop=stop, sleep=sleep) as watch:
+            await watch.next()
+            stop.set()
+            with pytest.raises(StopAsyncIteration):
+                await watch.next()
+        assert [] == sleep.seconds
+
+    async def test_stop_ends_the_waiting_for_a_root(self, tmp_path: Path) -> None:
+        """And the long waiting after a failure."""
+        stop = asyncio.Event()
+        sleep = Sleeps(int, stop.set)
+        async with watching(tmp_path / "missing", stop=stop, sleep=sleep) as watch:
+            with pytest.raises(StopAsyncIteration):
+                await watch.next()
+        assert 2 == len(sleep.seconds)
+
+    async def test_stop_ends_the_waiting_after_a_failure(self, tmp_path: Path) -> None:
+        """A minute is too long for somebody who wants to shut down."""
+        stop = asyncio.Event()
+        sleep = Sleeps(int, stop.set)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        async with watching(tmp_path, stop=stop, sleep=sleep) as watch:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+            try:
+                assert isinstance(await watch.next(), WatchUnavailable)
+                with pytest.raises(StopAsyncIteration):
+                    await watch.next()
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert 2 == len(sleep.seconds)
+
+    async def test_cancelling_it_does_not_stop_everything(self, tmp_path: Path) -> None:
+        """watchfiles sets the event that it was given."""
+        stop = asyncio.Event()
+        armed = asyncio.Event()
+
+        async def follow() -> None:
+            async for _ in hints([tmp_path], stop, Sleeps(), tick_ms=TICK_MS):
+                armed.set()
+
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+            task = group.create_task(follow())
+            await armed.wait()
+            task.cancel()
+        assert not stop.is_set()
+
+    async def test_no_file_stays_open(self, tmp_path: Path) -> None:
+        """However often it is armed."""
+
+        def open_files() -> int:
+            return len(list(Path("/dev/fd").iterdir()))
+
+        before = open_files()
+        for _ in range(10):
+            async with watching(tmp_path) as watch:
+                await watch.next()
+        assert open_files() < before + 5
