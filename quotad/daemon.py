@@ -22,6 +22,7 @@ from quotad.choices import channels_of, places_of, policy_of
 from quotad.clock import Clock, ScaledClock, SystemClock
 from quotad.domain.effects import Anchor, Announce, Changed, Effect, Recall, WakeAt
 from quotad.domain.inputs import PolicyChanged, ProblemCleared, ProblemRaised, QuietChanged
+from quotad.domain.instant import DAY, Instant
 from quotad.domain.notice import Mark
 from quotad.domain.state import State
 from quotad.engine import Engine
@@ -167,6 +168,7 @@ class Daemon:
         self._announcements: asyncio.Queue[Announce] = asyncio.Queue()
         self._unremembered: set[Mark] = set()
         """Marks that the disk has not taken yet."""
+        self._let_go_next: Instant = 0
         self._stopping = asyncio.Event()
         self._parent = os.getppid() if options.demo_clock else None
         self._readiness = Readiness(environment.get("NOTIFY_SOCKET"))
@@ -328,9 +330,17 @@ class Daemon:
             await self._intake.refresh()
             if self._unremembered:
                 await self._remember(())
+            await self._let_go()
             self._readiness.status(self._one_line())
             self._readiness.alive()
             await self._clock.sleep(min(interval, UPKEEP_SECONDS))
+
+    async def _let_go(self) -> None:
+        """Once a day, drop what is older than the user wants kept."""
+        days, now = self._settings.retention_days, self._clock.now()
+        if days is not None and self._intake.caught_up.is_set() and now >= self._let_go_next:
+            self._let_go_next = now + DAY
+            await self._intake.let_go(now - days * DAY)
 
     def _hold_on(self) -> None:
         """A lock whose file was swept away keeps nobody out: take it again."""

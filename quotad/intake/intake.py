@@ -8,6 +8,7 @@ about where a reading ended; it only must not leave anything out.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +21,14 @@ from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.effects import Anchor, Recall
 from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered
 from quotad.domain.instant import Instant
+from quotad.domain.policy import WindowSpec
 from quotad.domain.usage import AccountId
 from quotad.engine import Engine
 from quotad.intake.files import AccountFiles, Places
 from quotad.intake.history import BATCH_BYTES, Order, news, read
 from quotad.intake.portions import submit
 from quotad.intake.questions import Questions
+from quotad.intake.recollection import let_go
 from quotad.intake.recorder import Recorder
 from quotad.sources.scan import Scan
 from quotad.sources.tail import follow
@@ -140,6 +143,19 @@ class Intake:
         await self._idle.wait()
         await self._recorder.settled()
         await self._questions.answered()
+
+    async def let_go(self, before: Instant) -> None:
+        """Drop what the ledger on disk holds from before an instant; once everything has been read."""
+        policy = self._engine.state.policy
+        for account in self._engine.state.accounts.values():
+            identity, specs = account.id, account.specs(policy)
+            await self._forget(identity, specs, before)
+
+    async def _forget(self, account: AccountId, specs: Sequence[WindowSpec], before: Instant) -> None:
+        try:
+            await self._ledger.run(lambda ledger: let_go(ledger, account, specs, before))
+        except sqlite3.Error as fault:
+            self._problem(LEDGER_TROUBLE, f"old records could not be dropped from the ledger: {fault}")
 
     async def settled(self) -> None:
         """Return once the ledger on disk has everything that was read."""

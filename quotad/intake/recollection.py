@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from quotad.domain.effects import Anchor, Recall
 from quotad.domain.inputs import Anchored, Recalled
-from quotad.domain.instant import Instant
+from quotad.domain.instant import QUARTER, Instant
 from quotad.domain.policy import WindowSpec
 from quotad.domain.session import SESSION_LENGTH
 from quotad.domain.usage import AccountId, SessionId
@@ -34,8 +34,7 @@ def anchored(ledger: LedgerFile, ask: Anchor) -> Anchored:
     """
     windows: dict[str, Instant] = {}
     for spec in ask.windows:
-        start = ledger.quiet_before(ask.account, ask.before, spec.length, spec.scope)
-        end = _last_end(quota_windows(ledger, ask.account, spec, start, ask.before), ask.before)
+        end = _window_end(ledger, ask.account, spec, ask.before)
         if end is not None:
             windows[spec.name] = end
     sessions: dict[SessionId, Instant] = {}
@@ -46,10 +45,24 @@ def anchored(ledger: LedgerFile, ask: Anchor) -> Anchored:
     return Anchored(ask.account, windows, sessions)
 
 
+def let_go(ledger: LedgerFile, account: AccountId, specs: Iterable[WindowSpec], before: Instant) -> None:
+    """Drop what lies before an instant, from the ledger on disk; no window that is kept moves."""
+    before = before // QUARTER * QUARTER
+    ends = {spec.name: _window_end(ledger, account, spec, before) for spec in specs}
+    ledger.forget_before(account, before, {name: end for name, end in ends.items() if end is not None})
+
+
+def _window_end(ledger: LedgerFile, account: AccountId, spec: WindowSpec, before: Instant) -> Instant | None:
+    """The end of the last window that opened before an instant."""
+    start = ledger.quiet_before(account, before - 1, spec.length, spec.scope)
+    return _last_end(quota_windows(ledger, account, spec, start, before), before)
+
+
 def quota_windows(
     ledger: LedgerFile, account: AccountId, spec: WindowSpec, start: Instant, until: Instant
 ) -> Iterator[Window]:
     """The chain of one kind of window through history, as far as events before ``until`` open any."""
+    start = max(start, ledger.floor(account, spec.name) or start)
     fixed = fixed_windows(ledger.readings(account, spec.name), spec.length)
     return chain(lambda at: ledger.next_call(account, at, until, spec.scope), spec.length, fixed, start)
 

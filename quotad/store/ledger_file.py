@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -18,12 +18,13 @@ from quotad.domain.instant import Instant, Millis
 from quotad.domain.notice import Mark
 from quotad.domain.reading import Reading
 from quotad.domain.usage import AccountId, SessionId
-from quotad.store import chain, history, recall
+from quotad.store import chain, history, recall, retention
 from quotad.store.calls import take_usage
 from quotad.store.cursors import cursors_of, forget_cursors, take_cursors
 from quotad.store.damage import create, is_damage, is_damaged, put_aside
 from quotad.store.logs import measure, take_logs
 from quotad.store.names import account_id
+from quotad.store.retention import kept_since
 from quotad.store.schema import connect, migrate
 
 _READ = """
@@ -85,10 +86,12 @@ class LedgerFile:
         with db:
             db.execute("BEGIN IMMEDIATE")
             account = account_id(db, batch.account)
-            if batch.usage:
-                take_usage(db, account, batch.usage)
-                measure(db, account, {event.session for event in batch.usage})
-            take_logs(db, account, batch.logs)
+            since = kept_since(db, account)
+            usage = [event for event in batch.usage if event.at >= since]
+            if usage:
+                take_usage(db, account, usage)
+                measure(db, account, {event.session for event in usage})
+            take_logs(db, account, [event for event in batch.logs if event.at >= since])
             db.executemany(
                 _READ,
                 (
@@ -108,6 +111,17 @@ class LedgerFile:
         with db:
             db.execute("BEGIN IMMEDIATE")
             forget_cursors(db, account, paths)
+
+    def forget_before(self, account: AccountId, before: Instant, floors: Mapping[str, Instant]) -> None:
+        """Drops everything before an instant for good; see ``retention.forget_before``."""
+        db = self._db
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            retention.forget_before(db, account, before, floors)
+
+    def floor(self, account: AccountId, window: str) -> Instant | None:
+        """See ``retention.floor``."""
+        return retention.floor(self._db, account, window)
 
     def recall(self, account: AccountId, since: Instant) -> recall.Recollection:
         """The recent past; see ``Recollection``."""
@@ -169,8 +183,5 @@ class LedgerFile:
         return history.history(self._db, account, by, since, until, zone)
 
     def close(self) -> None:
-        """Moves the log into the file, so that the ledger is one file until it is opened again."""
-        try:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            self._db.close()
+        """Ends; SQLite moves its log into the file, so that the ledger is one file until it is opened again."""
+        self._db.close()

@@ -155,8 +155,20 @@ _SMALL = (
     ) WITHOUT ROWID""",
 )
 
+_RETENTION = (
+    # Older lines stay out: what was let go must not come back when a transcript is read again.
+    f"ALTER TABLE account ADD COLUMN kept_since INTEGER NOT NULL DEFAULT {-(2**62)}",
+    """CREATE TABLE floor (
+        account INTEGER NOT NULL,
+        window TEXT NOT NULL,
+        resume INTEGER NOT NULL,
+        PRIMARY KEY (account, window)
+    ) WITHOUT ROWID""",
+)
+
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     1: (*_CALLS, *_LOGS, *_SMALL, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 1"),
+    2: (*_RETENTION, "PRAGMA user_version = 2"),
 }
 """Version -> the statements that bring the version before it there; the last of them says so."""
 

@@ -92,7 +92,7 @@ def test_it_is_the_wheel_that_runs(installed: Installed, place: Place) -> None:
 
 
 def test_a_newcomers_first_minutes(installed: Installed, place: Place) -> None:
-    """Up, status, sync, history, config, down: each does what it says, and leaves nothing in the directory."""
+    """Up, status, sync, history, config, down: each does what it says, and leaves no file behind."""
     spend(place, 120_000)
     try:
         up = installed.run(place, "quotactl", "up")

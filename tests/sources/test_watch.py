@@ -180,7 +180,7 @@ class TestUnavailable:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
         sleeps_a_minute = round(RETRY_SECONDS / REARM_SECONDS)
-        sleep = Sleeps(*[int] * (3 * sleeps_a_minute - 1), restore)
+        sleep = Sleeps(*[int] * sleeps_a_minute, restore)
         async with watching(tmp_path, sleep=sleep) as watch:
             resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
             try:
@@ -190,7 +190,7 @@ class TestUnavailable:
                 assert {tmp_path} == await watch.paths()
             finally:
                 restore()
-            assert 3 * sleeps_a_minute == len(sleep.seconds)
+            assert 2 * sleeps_a_minute == len(sleep.seconds)
 
     async def test_the_same_trouble_later_is_told_again(self, tmp_path: Path) -> None:
         """It had ended in between."""
@@ -206,7 +206,7 @@ class TestUnavailable:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
         sleeps_a_minute = round(RETRY_SECONDS / REARM_SECONDS)
-        sleep = Sleeps(restore, *[int] * (sleeps_a_minute - 1), exhaust)
+        sleep = Sleeps(*[int] * (sleeps_a_minute - 1), restore, exhaust)
         async with watching(root, sleep=sleep) as watch:
             resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
             try:

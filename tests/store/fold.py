@@ -274,6 +274,5 @@ def _logs(draw: st.DrawFn) -> LogEvent:
     return LogEvent(f"key{number}", kind, draw(st.sampled_from(MOMENTS)), session, tool, cwd, "", None)
 
 
-lines = st.lists(
-    st.builds(Line, st.sampled_from([ANA, ANA, ANA, BEN]), _usage | _calls | _logs()), max_size=20
-)
+_line = st.builds(Line, st.sampled_from([ANA, ANA, ANA, BEN]), _usage | _calls | _logs())
+lines = st.lists(_line, max_size=4) | st.lists(_line, min_size=8, max_size=24)

@@ -17,7 +17,7 @@ from quotad.domain.usage import MessageId, RequestId, SessionId, Tokens, UsageEv
 from quotad.store.ledger_file import LedgerFile
 from tests.store.fold import ANA, T0, Fold, Line, filled, fold, in_memory, instants, lines, spans
 
-scopes = st.sampled_from([None, "opus", "haiku", "sonnet"])
+scopes = st.sampled_from([None, None, "opus", "haiku", "sonnet"])
 lengths = st.sampled_from([1, 2, QUARTER - 1, QUARTER, HOUR, 5 * HOUR, 7 * DAY])
 
 
