@@ -211,6 +211,7 @@ class Daemon:
                 async with Server(self._paths, self._answers.methods()) as self._server:
                     self._server.subscribers.publish(self._answers.status)
                     self._readiness.ready()
+                    self._tasks.create_task(asyncio.to_thread(self._server.warm))
                     await self._keep_up()
         except* _Stopped:
             pass

@@ -84,8 +84,8 @@ def read_file(  # noqa: PLR0913 - what to read, where it goes, and how much of i
     that begins at the start of the file is decoded by what ``anew`` makes, if it is given: for decoders
     that number the lines of their file. The cursor is returned, not added to the batch.
 
-    Raises OSError (also for what is no regular file). The batch may then hold events that no cursor covers;
-    they come again.
+    Raises OSError (also for what is no regular file). The batch may then hold events that no cursor covers,
+    and they come again: a decoder that numbers lines has to begin anew, with no cursor.
     """
     with open(path, "rb", buffering=0, opener=_open_regular) as file:
         reading = _Reading(path, os.fstat(file.fileno()), decode, batch, _scratch.buffer)

@@ -183,5 +183,5 @@ class LedgerFile:
         return history.history(self._db, account, by, since, until, zone)
 
     def close(self) -> None:
-        """Ends; SQLite moves its log into the file, so that the ledger is one file until it is opened again."""
+        """Ends; SQLite moves its log into the file, so that the ledger is one file until the next time."""
         self._db.close()

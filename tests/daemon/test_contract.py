@@ -119,10 +119,11 @@ def test_a_status_has_the_types_of_the_contract(busy: tuple[Place, Quotad]) -> N
     assert {"ready": 0, "blocked": 0, "scheduled": [], "in_progress": [], "complete": 0} == status["queue"]
     assert status["advice"]
     assert all(isinstance(line, str) for line in status["advice"])
+    values = cast("Json", window)
     for name in ("spent", "limit", "remaining", "available", "messages", "estimated_tokens"):
-        assert type(window[name]) is int
+        assert type(values[name]) is int
     for name in ("percent", "burn_per_minute", "next_threshold"):
-        assert window[name] is None or type(window[name]) in {int, float}
+        assert values[name] is None or type(values[name]) in {int, float}
     for text in instants(status):
         assert INSTANT.fullmatch(text), text
 
@@ -173,7 +174,7 @@ def test_a_window_with_a_reading_says_what_was_reported(busy: tuple[Place, Quota
 
 def test_a_window_without_a_limit_has_none_of_what_follows_from_it(busy: tuple[Place, Quotad]) -> None:
     """Null for limit, what remains, percentage, level and threshold; what was spent is known."""
-    window = busy[1].window("week")
+    window = cast("Json", busy[1].window("week"))
     unknown = ("limit", "remaining", "available", "percent", "level", "next_threshold", "runs_out_at")
     assert [None] * len(unknown) == [window[name] for name in unknown]
     assert (32_500, "unknown") == (window["spent"], window["limit_basis"])

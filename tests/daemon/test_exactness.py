@@ -97,8 +97,9 @@ class Counted:
 
 CASES = (
     Case(1, "KTM-5:45", timezone(timedelta(hours=5, minutes=45))),
-    Case(2, "CET-1CEST,M3.5.0,M10.5.0/3", ZoneInfo("Europe/Berlin")),
-    Case(3, "NST3:30", timezone(-timedelta(hours=3, minutes=30)), limit_hits=True),
+    # Half an hour of summer time, which begins in the first days of the corpus.
+    Case(2, "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", ZoneInfo("Australia/Lord_Howe")),
+    Case(3, "MART9:30", timezone(-timedelta(hours=9, minutes=30)), limit_hits=True),
 )
 
 
@@ -152,7 +153,7 @@ def test_once_counts_every_file_line_call_and_bad_line(counted: Counted) -> None
 
 
 def test_days_are_right_in_utc_and_where_the_machine_is(counted: Counted) -> None:
-    """Calls fall on the recount's days, also where these begin at a quarter hour or summer time ends."""
+    """Calls fall on the recount's days, also where these begin at a quarter hour or summer time begins."""
     quotad, counts = counted.quotad, counted.counts
     assert counts.by_day(UTC) == sums(quotad.history("day", zone="utc"), "day")
     assert counts.by_day(counted.case.zone_known) == sums(quotad.history("day"), "day")

@@ -16,7 +16,7 @@ from tests.daemon.process import QUOTAD, Failed, Place, wait_until
 from tests.daemon.work import spend
 
 OFTEN = {"WATCHDOG_USEC": "200000"}
-SIZE = "size=512k,mode=0700"
+SIZE = "size=8m,mode=0700"
 
 pytestmark = [
     pytest.mark.requires("unshare", "util-linux"),
@@ -25,7 +25,7 @@ pytestmark = [
 
 
 class SmallDisk:
-    """A file system of half a megabyte in the place of a directory, for those who enter its namespace."""
+    """A file system of a few megabytes in the place of a directory, for those who enter its namespace."""
 
     def __init__(self, directory: Path, holder: int) -> None:
         self._namespace = f"/proc/{holder}/ns/mnt"
@@ -40,7 +40,7 @@ class SmallDisk:
     def fill(self) -> None:
         """Leave not a byte of room."""
         with (self.seen / "filler").open("ab", buffering=0) as filler:
-            for size in (4096, 1):
+            for size in (65_536, 4_096, 1):
                 try:
                     while filler.write(b"x" * size) == size:
                         pass
@@ -89,6 +89,7 @@ def test_the_count_goes_on_and_is_written_down_later(place: Place) -> None:
             disk.make_room()
             wait_until(lambda: {} == quotad.problems())
             quotad.sync()
+            assert 120_000 == sum(row["spent"] for row in quotad.history("model"))
             all_said(quotad)
             quotad.kill()
         for transcript in place.projects.rglob("*.jsonl"):

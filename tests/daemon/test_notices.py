@@ -69,16 +69,24 @@ def test_the_command_gets_the_line_of_the_contract(place: Place) -> None:
         wait_until(lambda: heard(place))
         resets_at = quotad.window()["resets_at"]
     (notice,) = heard(place)
-    assert before <= notice.pop("at") <= wire.iso(now_ms())
-    assert resets_at is not None
-    assert "48k of 200k tokens left (measured)" in notice.pop("body")
+    assert before <= notice["at"] <= wire.iso(now_ms())
+    assert "48k of 200k tokens left (measured)" in notice["body"]
+    assert f"{local_time(resets_at)}." in notice["body"]
     assert {
         "kind": "threshold",
         "window": "five_hour",
         "threshold": 75,
         "level": "warning",
         "title": "5-hour quota: 76% used",
+        "body": notice["body"],
+        "at": notice["at"],
     } == notice
+
+
+def local_time(instant: str | None) -> str:
+    """Hours and minutes as a person here says them, to the nearest minute."""
+    assert instant is not None
+    return f"{datetime.fromtimestamp(wire.instant(instant) / 1000 + 30).astimezone():%H:%M}"
 
 
 def test_a_jump_over_several_thresholds_is_one_notice(place: Place) -> None:

@@ -24,7 +24,7 @@ from quotad.sinks.session_bus import SessionBus
 from quotad.sinks.wording import Urgency, Words
 from tests.sinks.bus import BusDaemon, NotificationServer, Shown
 from tests.sinks.notices import PAYLOAD, WORDS
-from tests.sinks.waiting import open_descriptors, settled, until
+from tests.sinks.waiting import open_descriptors, until
 
 SHOWN = Shown("quotad", "", WORDS.title, WORDS.body, 1)
 SOON = 0.3
@@ -314,21 +314,6 @@ async def test_a_cancelled_delivery_lets_go_of_its_connection(
         assert channel._desktop is None  # noqa: SLF001
 
 
-@needs_bus
-async def test_closing_waits_for_the_notice_that_is_being_shown(
-    bus: BusDaemon, server: NotificationServer
-) -> None:
-    """Settings may change in the middle of a notice, which is shown all the same; then nothing is held."""
-    channel = desktop_channel("linux", bus.address)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(channel.deliver(WORDS, PAYLOAD))
-        await until(lambda: "Introspect" in server.asked)
-        channel.close()
-    assert task.result().delivered
-    assert channel._desktop is None  # noqa: SLF001
-    await settled()
-
-
 class Breaking:
     """A desktop that raises what it was given."""
 
@@ -364,6 +349,46 @@ async def test_after_any_fault_everything_is_made_anew() -> None:
         with pytest.raises(SignatureBodyMismatchError, match="planned"):
             await channel.deliver(WORDS, PAYLOAD)
     assert [True, True] == [desktop.closed for desktop in made]
+
+
+class Slow:
+    """A desktop that shows a notice when it is allowed to."""
+
+    connected = True
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.allowed = asyncio.Event()
+        self.done: list[str] = []
+
+    async def look(self) -> str:
+        return "slow"
+
+    async def rouse(self) -> str:
+        return "slow"
+
+    async def show(self, words: Words) -> None:
+        self.asked.set()
+        await self.allowed.wait()
+        self.done.append("shown")
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+
+async def test_closing_waits_for_the_notice_that_is_being_shown() -> None:
+    """Settings may change in the middle of a notice, which is shown all the same; then nothing is held."""
+    desktop = Slow()
+    channel = DesktopChannel(lambda: lambda: desktop)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(channel.deliver(WORDS, PAYLOAD))
+        await desktop.asked.wait()
+        channel.close()
+        desktop.allowed.set()
+    assert task.result().delivered
+    assert ["shown", "closed"] == desktop.done
+    assert (await channel.deliver(WORDS, PAYLOAD)).delivered
+    assert ["shown", "closed", "shown"] == desktop.done
 
 
 async def test_what_desktops_are_made_of_is_prepared_once_and_off_the_loop() -> None:

@@ -239,9 +239,11 @@ def contradictions(file: Path | sqlite3.Connection) -> list[str]:
 # What hypothesis makes lines of: few values, so that they meet.
 
 instants = st.builds(lambda at, by: at + by, st.sampled_from(MOMENTS), st.sampled_from([0, -1, 1]))
-spans = st.tuples(instants, instants) | st.builds(
+_pairs = st.tuples(instants, instants)
+_short = st.builds(
     lambda at, length: (at, at + length), instants, st.sampled_from([1, 2, QUARTER_MS - 1, QUARTER_MS, HOUR])
 )
+spans = _pairs.map(lambda pair: (min(pair), max(pair))) | _short | _short | _pairs
 
 _usage = st.builds(
     UsageEvent,
