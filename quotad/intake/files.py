@@ -87,6 +87,9 @@ class AccountFiles:
     def failed(self, path: str, reason: str) -> None:
         """A file could not be read; it is tried again at each look."""
         self._failed[path] = reason
+        if path in self._logs:
+            # Its decoder may have numbered lines that no cursor covers: it begins again with the file.
+            self._count(self._cursors.pop(path, None), -1)
 
     def looked(self, seen: Seen, *, everywhere: bool) -> Sequence[str]:
         """Note what a look brought; the paths of files that have vanished."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,11 @@ HOT_NS = 3_600 * 10**9
 
 SETTLED_NS = 2 * 10**9
 """Time stamps may be as coarse as this: a directory listed sooner after its mtime may have changed since."""
+
+HOT_FILES_MAX = 512
+HOT_DIRECTORIES_MAX = 64
+restored a minute ago everything changed lately; the next sweep still finds what the watcher misses."""
+restored a minute ago everything changed lately, and the next sweep still finds what the watcher misses."""
 
 HINTS_MAX = 1_024
 """More hints than this between two glances are dropped; the next sweep finds what they were about."""
@@ -105,7 +111,8 @@ class Tree:
         for path in vanished:
             del self._taken[path]
             self._hot.pop(path, None)
-        self._hot = {path: at_ns for path, at_ns in self._hot.items() if scan.at_ns - at_ns < HOT_NS}
+        hot = [(at_ns, path) for path, at_ns in self._hot.items() if scan.at_ns - at_ns < HOT_NS]
+        self._hot = {path: at_ns for at_ns, path in nlargest(HOT_FILES_MAX, hot)}
         self._directories.clear()
         self._note_directories(scan)
         self._find_hot_directories(scan.at_ns)
@@ -169,12 +176,16 @@ class Tree:
                 above = _parent(above)
         sessions = {path.removesuffix(TRANSCRIPT_SUFFIX) for path in self._hot}
         of_sessions: set[str] = set()
+        lately: list[tuple[int, str]] = []
         for path, mtime_ns in self._directories.items():
             if path in sessions or _parent(path) in of_sessions:
                 of_sessions.add(path)
-            elif mtime_ns == _UNSETTLED or now_ns - mtime_ns < HOT_NS:
-                hot.add(path)
+            elif mtime_ns == _UNSETTLED:
+                lately.append((now_ns, path))
+            elif now_ns - mtime_ns < HOT_NS:
+                lately.append((mtime_ns, path))
         self._hot_directories = hot | of_sessions
+        self._hot_directories.update(path for _, path in nlargest(HOT_DIRECTORIES_MAX, lately))
 
     def _touched_directories(self) -> set[str]:
         """Hot directories in which there may be something new."""
