@@ -37,8 +37,8 @@ SETTLED_NS = 2 * 10**9
 
 HOT_FILES_MAX = 512
 HOT_DIRECTORIES_MAX = 64
-restored a minute ago everything changed lately; the next sweep still finds what the watcher misses."""
-restored a minute ago everything changed lately, and the next sweep still finds what the watcher misses."""
+"""Of files that changed lately, and of directories that did, so many of the newest are hot: where a backup
+was restored a minute ago everything changed lately; the next sweep finds what the watcher misses."""
 
 HINTS_MAX = 1_024
 """More hints than this between two glances are dropped; the next sweep finds what they were about."""
