@@ -158,13 +158,13 @@ def _threshold(notice: ThresholdNotice, local: _Local) -> Words:
         _end(notice, local),
         *_lateness(notice.at, local),
     ]
-    title = f"{_capital(window_words(notice.window))}: {used}% used"
+    title = f"{_capital(window_words(notice.window))}: {used} % used"
     return _words("threshold", title, " ".join(sentences), _URGENCY[notice.level])
 
 
 def _left(notice: ThresholdNotice, used: int) -> str:
     if notice.remaining is None or notice.limit is None:
-        return f"{max(0, 100 - used)}%"
+        return f"{max(0, 100 - used)} %"
     return f"{_tokens(notice.remaining)} of {_tokens(notice.limit)} tokens"
 
 

@@ -53,7 +53,7 @@ def test_each_threshold_is_told_once_over_restarts(place: Place, screen: Desktop
         spend(place, 1)
         all_said(quotad)
     assert [50, 75, 90, 95] == thresholds(place)
-    used = ("52%", "75%", "91%", "95%")
+    used = ("52 %", "75 %", "91 %", "95 %")
     assert [f"5-hour quota: {percent} used" for percent in used] == [shown.title for shown in screen.shown]
     assert [(one.title, one.body) for one in screen.shown] == [
         (one["title"], one["body"]) for one in heard(place)
@@ -77,7 +77,7 @@ def test_the_command_gets_the_line_of_the_contract(place: Place) -> None:
         "window": "five_hour",
         "threshold": 75,
         "level": "warning",
-        "title": "5-hour quota: 76% used",
+        "title": "5-hour quota: 76 % used",
         "body": notice["body"],
         "at": notice["at"],
     } == notice
@@ -308,7 +308,7 @@ def test_without_a_bus_nothing_is_lost_and_nobody_is_troubled(place: Place) -> N
             quotad.kill()
         with place.running(*clock.arguments, extra=screen.environment) as quotad:
             all_said(quotad)
-        assert ["5-hour quota: 60% used"] == [shown.title for shown in screen.shown]
+        assert ["5-hour quota: 60 % used"] == [shown.title for shown in screen.shown]
 
 
 def test_a_notice_that_waits_goes_through_a_channel_that_is_set_up_meanwhile(place: Place) -> None:

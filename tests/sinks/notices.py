@@ -51,7 +51,7 @@ def problem(code: str = "settings-invalid", message: str = "config.toml: plan: '
     return ProblemNotice(code, message, NOW)
 
 
-WORDS = Words("threshold", "5-hour quota: 75% used", "Take small tasks & save <often>.", Urgency.NORMAL)
+WORDS = Words("threshold", "5-hour quota: 75 % used", "Take small tasks & save <often>.", Urgency.NORMAL)
 """A notice in words, with characters that mean something in markup."""
 PAYLOAD: Payload = {
     "kind": "threshold",

@@ -147,7 +147,7 @@ def command() -> Recorder:
     return Recorder("command")
 
 
-TITLE = "5-hour quota: 76% used"
+TITLE = "5-hour quota: 76 % used"
 
 
 async def test_the_desktop_and_the_command_get_each_notice_once(desktop: Recorder, command: Recorder) -> None:
@@ -169,7 +169,7 @@ async def test_every_notice_is_sent_once_even_of_one_window(desktop: Recorder) -
         house.notifier.offer(threshold(50.0))
         house.notifier.offer(threshold(75.0))
         await until(lambda: len(desktop.titles) == 2)
-    assert ["5-hour quota: 50% used", "5-hour quota: 75% used"] == desktop.titles
+    assert ["5-hour quota: 50 % used", "5-hour quota: 75 % used"] == desktop.titles
 
 
 async def test_a_notice_may_be_offered_before_anything_runs(desktop: Recorder) -> None:
@@ -270,7 +270,7 @@ async def test_a_desktop_that_comes_back_gets_only_the_newest_of_a_window(deskto
         desktop.outcome = WORKS
         desktop.titles.clear()
         await house.pass_time(HOUR)
-    assert ["Weekly quota: 50% used", "5-hour quota: 90% used"] == desktop.titles
+    assert ["Weekly quota: 50 % used", "5-hour quota: 90 % used"] == desktop.titles
 
 
 async def test_a_newer_notice_that_arrives_ends_the_older_one(desktop: Recorder) -> None:
@@ -284,7 +284,7 @@ async def test_a_newer_notice_that_arrives_ends_the_older_one(desktop: Recorder)
         house.notifier.offer(threshold(90.0))
         await until(lambda: len(desktop.titles) == 2)
         await house.pass_time(HOUR)
-    assert ["5-hour quota: 75% used", "5-hour quota: 90% used"] == desktop.titles
+    assert ["5-hour quota: 75 % used", "5-hour quota: 90 % used"] == desktop.titles
 
 
 async def test_an_older_notice_under_way_is_not_tried_again(desktop: Recorder) -> None:
@@ -301,7 +301,7 @@ async def test_an_older_notice_under_way_is_not_tried_again(desktop: Recorder) -
         await until(lambda: len(house.log.titles) == 2)
         desktop.titles.clear()
         await house.pass_time(BACK_OFF[0])
-    assert ["5-hour quota: 90% used"] == desktop.titles
+    assert ["5-hour quota: 90 % used"] == desktop.titles
 
 
 @pytest.mark.parametrize(
@@ -772,7 +772,7 @@ async def test_a_bus_that_comes_up_late_gets_what_still_stands(bus: BusDaemon) -
         clock.advance(HOUR)
         await until_naps_are_over()
     await server.stop()
-    assert ["5-hour quota: 90% used"] == [shown.title for shown in server.shown]
+    assert ["5-hour quota: 90 % used"] == [shown.title for shown in server.shown]
 
 
 @needs_bus

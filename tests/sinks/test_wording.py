@@ -29,19 +29,19 @@ from tests.sinks.notices import NOW, problem, reset, session_end, threshold
 TEXTS: dict[str, tuple[Notice, str, str, Urgency]] = {
     "plenty, of a threshold that was set low": (
         threshold(20.0, threshold=20.0, remaining=160_000),
-        "5-hour quota: 20% used",
+        "5-hour quota: 20 % used",
         "Any task fits. 160k of 200k tokens left (measured). Resets at 13:00.",
         Urgency.LOW,
     ),
     "moderate": (
         threshold(50.0, threshold=50.0, remaining=100_000),
-        "5-hour quota: 50% used",
+        "5-hour quota: 50 % used",
         "Take medium tasks, 30-60k tokens. 100k of 200k tokens left (measured). Resets at 13:00.",
         Urgency.NORMAL,
     ),
     "warning, reported by the provider, running out early": (
         threshold(76.0, basis=Basis.REPORTED, runs_out_at=NOW + 100 * MINUTE),
-        "5-hour quota: 76% used",
+        "5-hour quota: 76 % used",
         (
             "Take small tasks, under 30k tokens. 48k of 200k tokens left (reported). "
             "At this pace it runs out at 11:40, before the reset at 13:00."
@@ -50,19 +50,19 @@ TEXTS: dict[str, tuple[Notice, str, str, Urgency]] = {
     ),
     "danger, estimated": (
         threshold(91.0, threshold=90.0, basis=Basis.ESTIMATED, remaining=18_000),
-        "5-hour quota: 91% used",
+        "5-hour quota: 91 % used",
         "Wrap up what is open; start nothing new. 18k of 200k tokens left (estimated). Resets at 13:00.",
         Urgency.NORMAL,
     ),
     "critical": (
         threshold(97.3, threshold=95.0, remaining=5_400),
-        "5-hour quota: 97% used",
+        "5-hour quota: 97 % used",
         "Save your work now; the limit is close. 5.4k of 200k tokens left (measured). Resets at 13:00.",
         Urgency.CRITICAL,
     ),
     "beyond the limit, and run out already": (
         threshold(103.0, threshold=95.0, remaining=0, runs_out_at=NOW),
-        "5-hour quota: 103% used",
+        "5-hour quota: 103 % used",
         "Save your work now; the limit is close. 0 of 200k tokens left (measured). Resets at 13:00.",
         Urgency.CRITICAL,
     ),
@@ -75,8 +75,8 @@ TEXTS: dict[str, tuple[Notice, str, str, Urgency]] = {
             basis=Basis.REPORTED,
             resets_at=NOW + 20 * HOUR,
         ),
-        "Weekly quota: 75% used",
-        "Take small tasks, under 30k tokens. 25% left (reported). Resets tomorrow at 06:00.",
+        "Weekly quota: 75 % used",
+        "Take small tasks, under 30k tokens. 25 % left (reported). Resets tomorrow at 06:00.",
         Urgency.NORMAL,
     ),
     "a window of one model, running out and resetting on other days": (
@@ -89,7 +89,7 @@ TEXTS: dict[str, tuple[Notice, str, str, Urgency]] = {
             resets_at=NOW + 4 * DAY,
             runs_out_at=NOW + 2 * DAY,
         ),
-        "Weekly Opus quota: 91% used",
+        "Weekly Opus quota: 91 % used",
         (
             "Wrap up what is open; start nothing new. 1.2M of 12M tokens left (estimated). "
             "At this pace it runs out on Tue 24 Nov at 10:00, before the reset on Thu 26 Nov at 10:00."
@@ -146,7 +146,7 @@ def test_each_level_brings_its_advice(percent: float) -> None:
 def test_a_percentage_is_not_rounded_up() -> None:
     """99.9 % is not yet 100 %, but 57 % that floating point fell short of is 57 %."""
     titles = [words_of(threshold(percent), UTC, NOW).title for percent in (99.9, 0.57 * 100)]
-    assert ["5-hour quota: 99% used", "5-hour quota: 57% used"] == titles
+    assert ["5-hour quota: 99 % used", "5-hour quota: 57 % used"] == titles
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_long_names_leave_room_for_the_number() -> None:
     """A window or directory of any name is cut before what was to be said about it."""
     quota = words_of(threshold(window="w" * 300), UTC, NOW).title
     session = words_of(session_end(30, cwd="/" + "d" * 300), UTC, NOW).title
-    assert quota.endswith("… quota: 76% used")
+    assert quota.endswith("… quota: 76 % used")
     assert session.endswith("… ends in 30 min")
     assert max(len(quota), len(session)) <= TITLE_CHARS_MAX
 
