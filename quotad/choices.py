@@ -37,16 +37,26 @@ def policy_of(chosen: Settings) -> Policy:
 
 
 def places_of(chosen: Settings, environment: Mapping[str, str]) -> list[Places]:
-    """Where each account's files are; Claude Code's second place for transcripts belongs to the first."""
+    """Where each account's files are.
+
+    A session log belongs to the root that it lies in, any other to the first root, and so does Claude Code's
+    second place for transcripts. What was rotated away is read to its end under its new name.
+    """
     home = Path(environment.get("HOME") or Path.home())
     second = Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "claude"
     places = []
-    for number, root in enumerate(chosen.roots):
+    logs = {
+        root: [log for log in chosen.session_logs if log.is_relative_to(root)] for root in chosen.roots[1:]
+    }
+    others = {log for mine in logs.values() for log in mine}
+    first = chosen.roots[0]
+    logs[first] = [log for log in chosen.session_logs if log not in others]
+    for root in chosen.roots:
         transcripts = [root / "projects"]
-        if number == 0 and second not in chosen.roots:
+        if root == first and second not in chosen.roots:
             transcripts.append(second / "projects")
-        session_logs = chosen.session_logs if number == 0 else (root / "logs" / "sessions.jsonl",)
-        places.append(Places(AccountId(str(root)), tuple(transcripts), session_logs))
+        session_logs = [name for log in logs[root] for name in (log, log.with_name(f"{log.name}.1"))]
+        places.append(Places(AccountId(str(root)), tuple(transcripts), tuple(session_logs)))
     return places
 
 

@@ -18,6 +18,8 @@ from quotad.domain.usage import NO_TOKENS, AccountId, Tokens
 from quotad.store.chain import EARLIEST, LATEST
 from quotad.store.names import known_account
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 By: TypeAlias = Literal["day", "model", "project", "session"]
 
 
@@ -197,13 +199,9 @@ def _grouping(db: sqlite3.Connection, by: By, zone: tzinfo | None) -> tuple[str,
         row: tuple[str] = db.execute("SELECT name FROM session WHERE id = ?", (session,)).fetchone()
         return row[0]
 
-    @cache
-    def day(bucket: int) -> str:
-        return day_of(bucket * QUARTER, zone)
-
     match by:
         case "day":
-            return _BUCKETS, lambda part: day(part.bucket)
+            return _BUCKETS, lambda part: day_of(part.bucket * QUARTER, zone)
         case "model":
             return _MODELS, lambda part: part.model
         case "project":
@@ -216,7 +214,7 @@ def _grouping(db: sqlite3.Connection, by: By, zone: tzinfo | None) -> tuple[str,
 
 def day_of(at: Instant, zone: tzinfo | None) -> str:
     """``YYYY-MM-DD`` of an instant in a zone (None: where this machine is)."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
+    moment = _EPOCH + timedelta(milliseconds=at)
     try:
         return moment.astimezone(zone).date().isoformat()
     except OverflowError:  # in the first or the last hours of the calendar

@@ -426,7 +426,7 @@ async def test_a_channel_that_hangs_delays_no_other(desktop: Recorder, command: 
             assert before + 1 == len(hung.titles)
             hung.going.set()
             await until(lambda: len(hung.titles) == before + 3)  # noqa: B023 - it is awaited right here
-    assert [f"5-hour quota: {percent}% used" for percent in (50, 75, 90)] * 2 == desktop.titles
+    assert [f"5-hour quota: {percent} % used" for percent in (50, 75, 90)] * 2 == desktop.titles
     assert command.titles == desktop.titles
     assert (1, 1) == (desktop.running_most, command.running_most)
 
@@ -746,7 +746,7 @@ async def test_a_real_server_gets_each_notice_exactly_once(
         clock.advance(HOUR)
         await until_naps_are_over()
     await settled()
-    titles = [f"5-hour quota: {percent}% used" for percent in (50, 75, 90)]
+    titles = [f"5-hour quota: {percent} % used" for percent in (50, 75, 90)]
     assert titles == [shown.title for shown in server.shown]
     assert titles[1:] == log.titles
     commanded = [json.loads(line)["threshold"] for line in (tmp_path / "told").read_text().splitlines()]
