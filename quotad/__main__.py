@@ -7,8 +7,8 @@ import os
 import sys
 from importlib.metadata import version
 
-from quotad.daemon import Options
-from quotad.daemon import main as run
+from quotad.daemon.start import Options
+from quotad.daemon.start import main as run
 
 DESCRIPTION = """\
 quotad keeps count of your Claude Code quota. It runs in the foreground until SIGTERM or SIGINT;

@@ -27,6 +27,11 @@ class LedgerThread:
         self._path = path
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
+    @property
+    def set_aside(self) -> Path | None:
+        """Where the damaged ledger lies that this one took the place of."""
+        return self._ledger.set_aside
+
     def run(self, work: Callable[[LedgerFile], T]) -> asyncio.Future[T]:
         """Hand work over at once; the future brings its result, or what sqlite3 raised."""
         return asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(self._ledger))

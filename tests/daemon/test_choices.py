@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from quotad import wire
-from quotad.choices import places_of, policy_of
+from quotad.daemon.choices import places_of, policy_of
 from quotad.domain.instant import HOUR
 from quotad.domain.policy import FIVE_HOUR, Policy, WindowSpec
 from quotad.settings import ExtraWindow, Settings, load

@@ -34,6 +34,7 @@ MUTANT_SECONDS = 3.0
 WRITERS = 4
 LIFE_SECONDS_MIN = 0.05
 LIFE_SECONDS_MAX = 0.3
+MUTANT_LIFE_SECONDS_MAX = 0.6
 AT_WORK_LEAST = 6
 DEEDS = (970, 10, 10, 10)
 """How often a writer writes, renames, truncates, dies. A file of another name is read from its start, which
@@ -221,7 +222,9 @@ class Tortured(NamedTuple):
     stderr: str
 
 
-def torture(source: str, seconds: float, *, seed: int, at_work: int = 0) -> Tortured:
+def torture(
+    source: str, seconds: float, *, seed: int, longest: float = LIFE_SECONDS_MAX, at_work: int = 0
+) -> Tortured:
     """Let writers write while daemons are killed; then let one live, and ask it.
 
     It goes on until ``at_work`` daemons have got further than the one before, and longer than ``seconds`` if
@@ -234,7 +237,6 @@ def torture(source: str, seconds: float, *, seed: int, at_work: int = 0) -> Tort
         with nursery(place, source) as daemons:
             ends, taken = [daemons.life(LIFE_SECONDS_MIN)], [0]
             working = [pool.submit(writer.work, stop) for writer in writers]
-            longest = LIFE_SECONDS_MAX
             over = time.monotonic() + seconds
             try:
                 while time.monotonic() < over or len(set(taken)) <= at_work:
@@ -284,7 +286,8 @@ def mutants() -> dict[str, Tortured]:
     """What became of each mutant; they are tortured side by side."""
     with ThreadPoolExecutor() as pool:
         outcomes = {
-            name: pool.submit(torture, source, MUTANT_SECONDS, seed=2) for name, source in MUTANTS.items()
+            name: pool.submit(torture, source, MUTANT_SECONDS, seed=2, longest=MUTANT_LIFE_SECONDS_MAX)
+            for name, source in MUTANTS.items()
         }
         return {name: outcome.result() for name, outcome in outcomes.items()}
 

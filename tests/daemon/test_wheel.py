@@ -128,7 +128,7 @@ def test_the_demo_plays_its_day_and_leaves_nothing(installed: Installed, place: 
     temporary = place.root / "tmp"
     temporary.mkdir()
     demo = subprocess.run(
-        [installed.programs / "quotactl", "demo", "--speed", "3"],
+        [installed.programs / "quotactl", "demo", "--speed", "4"],
         env={**installed.environment(place), "TMPDIR": str(temporary)},
         cwd=installed.empty,
         stdin=subprocess.DEVNULL,
@@ -138,7 +138,7 @@ def test_the_demo_plays_its_day_and_leaves_nothing(installed: Installed, place: 
         timeout=SECONDS_MAX,
     )
     assert (0, "") == (demo.returncode, demo.stderr)
-    told = [int(percent) for percent in re.findall(r"notice: 5-hour quota: (\d+)% used", demo.stdout)]
+    told = [int(percent) for percent in re.findall(r"notice: 5-hour quota: (\d+) % used", demo.stdout)]
     assert [50, 75, 90, 95] == [max(mark for mark in (0, 50, 75, 90, 95) if mark <= one) for one in told]
     assert 1 == demo.stdout.count("notice: 5-hour quota is back")
     assert "What you have seen" in demo.stdout

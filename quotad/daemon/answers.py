@@ -11,12 +11,12 @@ from pathlib import Path
 
 from quotad import wire
 from quotad.clock import Clock
+from quotad.daemon.past import history
 from quotad.domain.instant import Instant
 from quotad.engine import Engine
 from quotad.intake.intake import Intake
 from quotad.ipc import replies
 from quotad.ipc.requests import Method, Methods
-from quotad.past import history
 from quotad.sinks.notifier import Notifier
 from quotad.store.thread import LedgerThread
 
