@@ -114,11 +114,13 @@ def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
     is the machine's own.
     """
     lines = malformed = start = 0
+    before: _Assistant | None = None
     end = block.find(b"\n")
     while end >= 0:
         lines += 1
         # Usage stands near the end of its line; and a line that is not cut out costs nothing.
         chosen = block.rfind(_MARKER, start, end) >= 0
+        said_before, before = before, None
         if chosen or block[end - 1] != CLOSE or block[start] != OPEN:
             line = stripped(block[start:end])
             if not line:
@@ -127,7 +129,7 @@ def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
                 malformed += 1
             elif chosen and (b'"assistant"' in line or b'"progress"' in line):
                 try:
-                    _take(line, batch, zone)
+                    before = _take(line, batch, zone, said_before)
                 except UNDECODABLE:
                     malformed += 1
         start = end + 1
@@ -135,11 +137,14 @@ def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
     return Counts(lines, malformed)
 
 
-def _take(line: bytes, batch: Batch, zone: tzinfo | None) -> None:
-    """Raises what ``UNDECODABLE`` lists."""
+def _take(line: bytes, batch: Batch, zone: tzinfo | None, before: _Assistant | None) -> _Assistant | None:
+    """Take one line; what it said, if that is the last event of the batch now.
+
+    ``before`` is what the line right before this one said. Raises what ``UNDECODABLE`` lists.
+    """
     outer = _outer(line)
     if outer is None or (spoken := outer.spoken) is None or spoken.message is None:
-        return
+        return None
     model = spoken.message.model or ""
     if _may_be_limit_hit(spoken, model):
         reading = _limit_hit(line, spoken.timestamp or "", zone)
@@ -149,22 +154,37 @@ def _take(line: bytes, batch: Batch, zone: tzinfo | None) -> None:
     # Claude Code's own words come from a model in angle brackets, with zeros for usage.
     usage = spoken.message.usage
     if usage is None or model.startswith("<"):
-        return
+        return None
     message, request = _identity(spoken, spoken.message.id)
     at = instant(spoken.timestamp or "")
-    batch.usage.append(
-        UsageEvent(
-            message,
-            request,
-            at,
-            SessionId(intern(outer.session_id or "")),
-            intern(model),
-            intern(outer.cwd or ""),
-            outer.is_sidechain is True,
-            _tokens(usage),
+    if before is None or at < batch.usage[-1].at or not _says_the_same(before, outer):
+        batch.usage.append(
+            UsageEvent(
+                message,
+                request,
+                at,
+                SessionId(intern(outer.session_id or "")),
+                intern(model),
+                intern(outer.cwd or ""),
+                outer.is_sidechain is True,
+                _tokens(usage),
+            )
         )
-    )
     batch.latest = max(batch.latest, at)
+    return outer if isinstance(outer, _Assistant) else None
+
+
+def _says_the_same(one: _Assistant, other: _Assistant | _Progress) -> bool:
+    """Whether two lines would be the same event but for the time: a call has a line a content block."""
+    return (
+        isinstance(other, _Assistant)
+        and one.message == other.message
+        and one.request_id == other.request_id
+        and one.session_id == other.session_id
+        and one.cwd == other.cwd
+        and one.is_sidechain == other.is_sidechain
+        and bool(other.request_id or (other.message and other.message.id))
+    )
 
 
 def _outer(line: bytes) -> _Assistant | _Progress | None:

@@ -110,8 +110,8 @@ def test_history_that_is_read_in_is_no_news(place: Place) -> None:
     for day in range(1, 51):
         for number in range(20):
             spend(place, 11_000, at_ms=now - day * DAY + number * MINUTE, session=f"{SESSION}-{day}")
-    for number in range(16):
-        spend(place, 10_000, at_ms=now - (60 - number) * MINUTE)
+    for number in range(1_600):
+        spend(place, 100, at_ms=now - HOUR + number * SECOND)
     with place.running() as quotad:
         wait_until(lambda: heard(place))
         all_said(quotad)

@@ -70,12 +70,24 @@ def decoded(data: bytes) -> tuple[Batch, Counts]:
 GOOD = block(assistant({"input_tokens": 1, "output_tokens": 2}, message={"id": "msg_good"}))
 
 
+NEXT = GOOD.replace(b"msg_good", b"msg_next")
+
+
 def malformed_between(line: bytes) -> int:
     """Lines counted as malformed where ``line`` stands between two good ones, which must both be read."""
-    batch, counts = decoded(GOOD + line + b"\n" + GOOD)
+    batch, counts = decoded(GOOD + line + b"\n" + NEXT)
     first, *_, last = batch.usage
-    assert ("msg_good", "msg_good") == (first.message, last.message)
+    assert ("msg_good", "msg_next") == (first.message, last.message)
     return counts.malformed
+
+
+def calls(events: Iterable[UsageEvent]) -> dict[tuple[str, str, str], UsageEvent]:
+    """What events come to, by message, request and session."""
+    found: dict[tuple[str, str, str], UsageEvent] = {}
+    for event in events:
+        key = (event.message, event.request, event.session)
+        found[key] = merge(found[key], event) if key in found else event
+    return found
 
 
 def test_an_assistant_line_is_a_usage_event() -> None:
@@ -380,7 +392,7 @@ def test_an_answer_that_speaks_of_limits_is_no_reading() -> None:
 )
 def test_damage_is_counted_once_and_the_next_line_is_right(line: bytes, malformed: int) -> None:
     """Torn, glued, hollow, deep and endless lines; a harmless oddity does not lose the line's tokens."""
-    batch, counts = decoded(GOOD + line + b"\n" + GOOD)
+    batch, counts = decoded(NEXT + line + b"\n" + NEXT.replace(b"msg_next", b"msg_last"))
     assert Counts(3, malformed) == counts
     assert [Tokens(1, 2, 0, 0)] * (3 - malformed) == [event.tokens for event in batch.usage]
 
@@ -405,7 +417,7 @@ def test_blank_lines_are_malformed() -> None:
 
 def test_repeated_names_are_kept_once() -> None:
     """Sessions, models and directories repeat by the thousand."""
-    batch, _ = decoded(GOOD + GOOD)
+    batch, _ = decoded(GOOD + NEXT)
     one, other = batch.usage
     assert one.session is other.session
     assert one.model is other.model
@@ -414,7 +426,7 @@ def test_repeated_names_are_kept_once() -> None:
 
 def test_a_block_is_not_kept_alive() -> None:
     """What is taken from a block is copied, so that a batch is small."""
-    data = GOOD * 2
+    data = GOOD + NEXT
     before = sys.getrefcount(data)
     batch, _ = decoded(data)
     assert 2 == len(batch.usage)
@@ -467,12 +479,54 @@ def test_any_bytes_are_a_value_and_the_lines_around_them_are_right(junk: bytes, 
 
 @given(
     st.lists(
-        st.sampled_from([GOOD, b"\n", b"\r\n", b"torn\n", b"\xef\xbb\xbf" + GOOD, block({"type": "mode"})])
+        st.sampled_from(
+            [GOOD, NEXT, b"\n", b"\r\n", b"torn\n", b"\xef\xbb\xbf" + GOOD, block({"type": "mode"})]
+        )
     )
 )
 def test_how_lines_are_cut_into_blocks_changes_nothing(lines: list[bytes]) -> None:
     """One block or a block a line: the same events and counts."""
     batch, counts = decoded(b"".join(lines))
     pieces = [decoded(line) for line in lines]
-    assert batch.usage == [event for piece, _ in pieces for event in piece.usage]
+    assert calls(batch.usage) == calls(event for piece, _ in pieces for event in piece.usage)
+    assert batch.latest == max((piece.latest for piece, _ in pieces), default=0)
     assert counts == Counts(sum(each.lines for _, each in pieces), sum(each.malformed for _, each in pieces))
+
+
+def test_the_blocks_of_one_call_make_one_event() -> None:
+    """Lines that follow one another and differ only in their content and time are one event: the earliest."""
+    lines = [
+        assistant({"output_tokens": 5}, timestamp=f"2026-11-02T09:00:0{second}.000Z", content=[second])
+        for second in (1, 2, 3)
+    ]
+    batch, counts = decoded(block(*lines))
+    assert ([instant("2026-11-02T09:00:01.000Z")], Counts(3, 0)) == ([one.at for one in batch.usage], counts)
+    assert instant("2026-11-02T09:00:03.000Z") == batch.latest
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"timestamp": "2026-11-02T08:00:00.000Z"},
+        {"requestId": "another"},
+        {"sessionId": "another"},
+        {"cwd": "/another"},
+        {"isSidechain": True},
+        {"message": {"model": "claude-haiku-4-5"}},
+        {"message": {"id": "another"}},
+        {"message": {"usage": {"output_tokens": 6}}},
+    ],
+    ids="-".join,
+)
+def test_what_differs_in_anything_that_counts_is_an_event_of_its_own(fields: dict[str, object]) -> None:
+    """Earlier, of another request, session, place or model, or with other tokens."""
+    usage = {"output_tokens": 5}
+    batch, _ = decoded(block(assistant(usage), assistant(usage, **fields)))
+    assert 2 == len(batch.usage)
+
+
+def test_lines_known_by_their_uuid_alone_are_never_one() -> None:
+    """Without message and request id each line is a call of its own."""
+    nameless = assistant({"output_tokens": 5}, message={"id": None}, requestId=None)
+    batch, _ = decoded(block(nameless, nameless | {"uuid": "another"}))
+    assert 2 == len(batch.usage)
