@@ -103,7 +103,8 @@ class SessionFacts:
     moments: list[Instant] = field(default_factory=list)
     named_at: tuple[Instant, str] | None = None
     placed_at: tuple[Instant, str] | None = None
-    ended_at: Instant | None = None
+    ends: set[Instant] = field(default_factory=set)
+    """When its log says that it ended; it may have gone on since."""
     logs: dict[str, LogEvent] = field(default_factory=dict)
 
     def next_moment(self, at: Instant, until: Instant) -> Instant | None:
@@ -169,7 +170,7 @@ class Ledger:
         if event.kind is LogKind.START:
             facts.named_at = _earlier(facts.named_at, event.at, event.agent)
         elif event.kind is LogKind.END:
-            facts.ended_at = max(event.at, facts.ended_at or event.at)
+            facts.ends.add(event.at)
         elif event.kind is LogKind.TOOL_RESULT and event.session not in self._measured:
             self._enter_estimate(event)
         return True

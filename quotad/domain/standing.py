@@ -235,8 +235,9 @@ def _sessions(account: Account, policy: Policy, now: Instant) -> Iterator[Sessio
             continue
         window = account.session_window(session, facts, now)
         if window is not None and window.resets + REACH_SLACK > now:
-            totals = account.ledger.totals(window.opened, window.resets, session=session)
-            ended = facts.ended_at if facts.ended_at is not None and facts.ended_at >= last else None
+            until = min(window.resets, now + CLOCK_SLACK)
+            totals = account.ledger.totals(window.opened, until, session=session)
+            ended = last if last in facts.ends else None
             found.append(
                 SessionStanding(
                     account=account.id,

@@ -53,8 +53,15 @@ class Account:
     def reach(self, policy: Policy) -> int:
         return max(SESSION_LENGTH, *(spec.length for spec in self.specs(policy))) + REACH_SLACK
 
-    def fixed(self, spec: WindowSpec) -> tuple[Window, ...]:
-        return fixed_windows(self.readings.get(spec.name, ()), spec.length)
+    def fixed(self, spec: WindowSpec, until: Instant) -> tuple[Window, ...]:
+        """The windows that the provider has laid down by what it said before ``until``."""
+        told = self.readings.get(spec.name, ())
+        return fixed_windows((one for one in told if one.received_at < until), spec.length)
+
+    def next_reading(self, at: Instant) -> Instant | None:
+        """When the provider spoke first, at or after ``at``."""
+        received = (one.received_at for told in self.readings.values() for one in told)
+        return min((each for each in received if each >= at), default=None)
 
     def quota_windows(self, spec: WindowSpec, now: Instant) -> Iterator[Window]:
         """The chain of one kind of window as far as the events in memory reach."""
@@ -62,7 +69,7 @@ class Account:
         return chain(
             lambda at: self.ledger.next_event(at, until, spec.scope),
             spec.length,
-            self.fixed(spec),
+            self.fixed(spec, until),
             self.windows.get(spec.name, 0),
         )
 

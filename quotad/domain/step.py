@@ -194,9 +194,9 @@ def _wake(state: State, now: Instant, due: Instant | None) -> list[Effect]:
     """Ask to be woken when time alone changes an answer: a due notice, or a future event's time."""
     waiting = [due] if due is not None else []
     for account in state.accounts.values():
-        future = account.ledger.next_event(now + CLOCK_SLACK, now + DAY, None)
-        if future is not None:
-            waiting.append(future - CLOCK_SLACK + 1)
+        ahead = now + CLOCK_SLACK
+        futures = (account.ledger.next_event(ahead, now + DAY, None), account.next_reading(ahead))
+        waiting += [future - CLOCK_SLACK + 1 for future in futures if future is not None]
     at = min(waiting, default=None)
     if at is None or at == state.wake_at:
         return []

@@ -142,7 +142,7 @@ def test_a_copy_in_a_fork_measures_the_fork_too() -> None:
 
 
 def test_session_facts_come_from_the_earliest_that_knows() -> None:
-    """The log's start names agent and directory; the last end counts."""
+    """The log's start names agent and directory; every end is known."""
     ledger = ledger_of(
         call("m", T0 + 5, cwd="/later"),
         log(LogKind.START, T0, cwd="/first", agent="planner"),
@@ -151,7 +151,7 @@ def test_session_facts_come_from_the_earliest_that_knows() -> None:
         log(LogKind.END, T0 + 10),
     )
     facts = dict(ledger.sessions())[SessionId("s")]
-    assert ("/first", "planner", T0 + 20) == (facts.cwd, facts.agent, facts.ended_at)
+    assert ("/first", "planner", {T0 + 10, T0 + 20}) == (facts.cwd, facts.agent, facts.ends)
     assert T0 + 5 == facts.next_moment(T0 + 1, T0 + 100)
     assert facts.next_moment(T0 + 21, T0 + 100) is None
     assert facts.next_moment(T0 + 20, T0 + 20) is None
@@ -162,7 +162,7 @@ def test_session_facts_come_from_the_earliest_that_knows() -> None:
 def test_a_session_without_name_or_place_says_so() -> None:
     """Nothing known is an empty text."""
     facts = dict(ledger_of(call("m", cwd="")).sessions())[SessionId("s")]
-    assert ("", "", None) == (facts.cwd, facts.agent, facts.ended_at)
+    assert ("", "", set()) == (facts.cwd, facts.agent, facts.ends)
 
 
 def test_trimming_forgets_whole_quarters_before_an_instant() -> None:

@@ -222,6 +222,21 @@ def test_a_session_that_ended_is_complete_unless_it_goes_on() -> None:
     assert ("active", None) == (resumed.state, resumed.ended_at)
 
 
+def test_what_a_session_will_do_has_not_happened_yet() -> None:
+    """Neither the end nor the calls that are stamped ahead of their time are told."""
+    state = started()
+    stands = seen(state, call("m"), call("n", T0 + HOUR), log(LogKind.END, T0 + 2 * HOUR))
+    (session,) = stands.sessions
+    assert ("active", None, T0, 100) == (
+        session.state,
+        session.ended_at,
+        session.last_active_at,
+        session.spent,
+    )
+    (session,) = standing(state, T0 + 2 * HOUR).sessions
+    assert ("complete", T0 + 2 * HOUR, 200) == (session.state, session.ended_at, session.spent)
+
+
 def test_an_expired_session_is_shown_for_an_hour() -> None:
     """Then it is only history."""
     state = started()

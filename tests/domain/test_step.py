@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quotad.domain.effects import Anchor, Changed, Effect, Recall, WakeAt
 from quotad.domain.inputs import Anchored, CaughtUp, PolicyChanged, Recalled, Remembered, Seen, Woke
-from quotad.domain.instant import DAY, HOUR, MINUTE, Instant
+from quotad.domain.instant import CLOCK_SLACK, DAY, HOUR, MINUTE, Instant
 from quotad.domain.notice import Mark
 from quotad.domain.policy import FIVE_HOUR, Policy, WindowSpec
 from quotad.domain.session import LogKind
@@ -187,6 +187,18 @@ def test_a_future_event_is_waited_for() -> None:
     (wake,) = only(effects, WakeAt)
     assert not standing(state, wake.at - 1).windows[0].is_open
     assert standing(state, wake.at).windows[0].is_open
+
+
+def test_a_reading_of_the_future_is_waited_for() -> None:
+    """Until its time has come it fixes no window and cuts none short; the domain asks to be woken then."""
+    state = started()
+    told = reading(100, T0 + 6 * HOUR, T0 + 3 * HOUR)
+    effects = step(state, Seen(ANA, (call("m"),), (), (told,)), T0)
+    assert T0 + 5 * HOUR == standing(state, T0).windows[0].resets_at
+    due = told.received_at - CLOCK_SLACK + 1
+    assert [due] == [wake.at for wake in only(effects, WakeAt)]
+    assert T0 + 5 * HOUR == standing(state, due - 1).windows[0].resets_at
+    assert T0 + 6 * HOUR == standing(state, due).windows[0].resets_at
 
 
 def test_the_same_moment_is_not_asked_for_twice() -> None:
