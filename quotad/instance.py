@@ -61,8 +61,10 @@ def hold(state: Path) -> Instance:
     for _ in range(_ATTEMPTS):
         descriptor = _locked(path)
         if _same_file(descriptor, path):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+            # The pid is for people: a full disk is for those to tell who need it.
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
             return Instance(path, descriptor)
         # The file was unlinked between opening and locking: what we hold is nobody's any more.
         os.close(descriptor)

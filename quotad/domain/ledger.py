@@ -188,6 +188,16 @@ class Ledger:
             if event.kind is LogKind.TOOL_RESULT:
                 self._leave_estimate(event)
 
+    def reprice(self, price: Callable[[str], int]) -> None:
+        """From now on, and for what is here already, the use of a tool is taken to cost this."""
+        self._price = price
+        for quarter in self._quarters.values():
+            sums: dict[SessionId, int] = {}
+            for event in quarter.estimates.values():
+                sums[event.session] = sums.get(event.session, 0) + price(event.tool)
+            for session, estimated in sums.items():
+                quarter.cell(session, ESTIMATED).estimated = estimated
+
     def trim(self, before: Instant) -> None:
         """Forget whole quarter hours before an instant."""
         for quarter in [index for index in self._quarters if (index + 1) * QUARTER <= before]:

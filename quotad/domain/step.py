@@ -133,23 +133,19 @@ def _anchor(state: State, anchored: Anchored) -> bool:
 
 
 def _adopt(state: State, change: PolicyChanged, now: Instant, effects: list[Effect]) -> None:
-    """A new policy. Where prices are others, or the account is new, memory is filled anew."""
-    priced_alike = state.policy.estimates == change.policy.estimates
+    """A new policy: known accounts stay as they are, new ones begin with what the ledger on disk knows."""
     known, state.accounts, state.policy = state.accounts, {}, change.policy
     if set(change.accounts) != known.keys():
         state.caught_up = False
     for identity in change.accounts:
-        before = known.get(identity)
-        if before is not None and priced_alike:
-            before.anchor_stale = True
-            state.accounts[identity] = before
-            continue
-        account = Account(identity, Ledger(change.policy.estimate), horizon=now)
-        if before is not None:
-            account.readings = before.readings
+        account = known.get(identity)
+        if account is None:
+            account = Account(identity, Ledger(change.policy.estimate), horizon=now)
+            account.horizon = now - account.reach(change.policy)
+            effects.append(Recall(identity, account.horizon))
+        account.ledger.reprice(change.policy.estimate)
+        account.anchor_stale = True
         state.accounts[identity] = account
-        account.horizon = now - account.reach(change.policy)
-        effects.append(Recall(identity, account.horizon))
 
 
 def _raise(state: State, code: str, message: str, now: Instant) -> bool:

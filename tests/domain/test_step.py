@@ -161,15 +161,15 @@ def test_settings_can_add_a_window() -> None:
     assert [100, 100] == [window.spent for window in standing(state, T0).windows]
 
 
-def test_other_prices_fill_memory_anew() -> None:
-    """Estimates are priced when they come in, so they are read back; readings are kept."""
+def test_other_prices_hold_for_what_is_there_already() -> None:
+    """Estimates in memory are priced anew, at once and without asking the ledger on disk."""
     state = started()
-    step(state, Seen(ANA, readings=(reading(40, T0 + HOUR, T0),)), T0)
-    policy = Policy(estimates={"Edit": 7})
-    (recall,) = only(step(state, PolicyChanged(policy, (ANA,)), T0), Recall)
-    edit = log(LogKind.TOOL_RESULT, tool="Edit")
-    step(state, Recalled(ANA, recall.since, (), (edit,), (), frozenset()), T0)
-    assert (7, 40.0) == (standing(state, T0).windows[0].spent, standing(state, T0).windows[0].percent)
+    edits = tuple(log(LogKind.TOOL_RESULT, tool="Edit", key=key) for key in "ab")
+    step(state, Seen(ANA, (call("m", session="t"),), edits), T0)
+    effects = step(state, PolicyChanged(Policy(estimates={"Edit": 7}), (ANA,)), T0)
+    assert ([], 114) == (only(effects, Recall), standing(state, T0).windows[0].spent)
+    step(state, Seen(ANA, logs=(log(LogKind.TOOL_RESULT, tool="Edit", key="c"),)), T0)
+    assert 121 == standing(state, T0).windows[0].spent
     assert state.caught_up
 
 
