@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from quotactl.console import Console
-from quotactl.failure import NoDaemon, Undone
+from quotactl.failure import NoDaemon, Refused, Undone
 
 STOP_SECONDS_MAX = 15.0
 
@@ -77,6 +77,9 @@ def _answers(console: Console) -> bool:
         console.connect(any_protocol=True).close()
     except NoDaemon:
         return False
+    except Refused:
+        # It is on its way out and takes nobody any more.
+        return True
     return True
 
 

@@ -70,8 +70,10 @@ class _Cell:
 
 @dataclass(slots=True)
 class _Quarter:
-    """One quarter hour: its sums, and its events for spans that begin or end within it."""
+    """One quarter hour: its sums, and its events for spans that cut it; all lie in ``[first, last]``."""
 
+    first: Instant
+    last: Instant
     sessions: dict[SessionId, dict[str, _Cell]] = field(default_factory=dict)
     """Sums by session and model."""
     calls: dict[MessageId, UsageEvent] = field(default_factory=dict)
@@ -238,7 +240,7 @@ class Ledger:
             quarter = self._quarters.get(index)
             if quarter is None:
                 continue
-            whole = since <= index * QUARTER and (index + 1) * QUARTER <= until
+            whole = since <= quarter.first and quarter.last < until
             parts = quarter.sums(session) if whole else self._between(quarter, since, until, session)
             for model, tokens, messages, estimated in parts:
                 if scope is None or family(model) == scope:
@@ -272,11 +274,17 @@ class Ledger:
         return standing_call(rows.values())
 
     def _quarter(self, at: Instant) -> _Quarter:
-        return self._quarters.setdefault(at // QUARTER, _Quarter())
+        return self._quarters[at // QUARTER]
+
+    def _quarter_for(self, at: Instant) -> _Quarter:
+        """The quarter hour that something at this instant enters."""
+        quarter = self._quarters.setdefault(at // QUARTER, _Quarter(at, at))
+        quarter.first, quarter.last = min(quarter.first, at), max(quarter.last, at)
+        return quarter
 
     def _enter(self, call: UsageEvent) -> None:
         self._calls[call.message] = call
-        quarter = self._quarter(call.at)
+        quarter = self._quarter_for(call.at)
         quarter.calls[call.message] = call
         cell = quarter.cell(call.session, call.model)
         cell.tokens = cell.tokens.plus(call.tokens)
@@ -303,7 +311,7 @@ class Ledger:
             del self._sessions[call.session]
 
     def _enter_estimate(self, event: LogEvent) -> None:
-        quarter = self._quarter(event.at)
+        quarter = self._quarter_for(event.at)
         quarter.estimates[event.key] = event
         quarter.cell(event.session, ESTIMATED).estimated += self._price(event.tool)
         insort(self._openers.setdefault(ESTIMATED, []), event.at)

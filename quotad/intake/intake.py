@@ -323,6 +323,7 @@ class Intake:
             if isinstance(paths, WatchUnavailable):
                 self._problem(WATCH_TROUBLE, paths.reason)
                 continue
+            self._problem(WATCH_TROUBLE, None)
             for files in self._accounts:
                 files.tree.hint(paths)
             await self.refresh()

@@ -92,6 +92,9 @@ class Recorder:
         if self._waiting and self._waiting[0] is batch:
             self._waiting.popleft()
             self._waiting_events -= len(batch.usage) + len(batch.logs)
+        # The disk takes things again: whoever waits for everything to be written waits for the rest.
+        if self._waiting:
+            self._still.clear()
         self._trouble(None)
         return True
 

@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
         request = decode(line)
         if self in self._clients.turned_away:
             self._refused = True
-            self._send(_no_room(request.id))
+            self._send(self._no_room(request.id))
             self._transport.close()
             return
         self._busy = True
@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
         try:
             line = await reply(request, call)
         except asyncio.CancelledError:
-            self._finish(error_line(request.id, wire.REFUSED, "quotad is shutting down", "shutting-down"))
+            self._finish(_shutting_down(request.id))
             raise
         self._finish(b"" if request.notification else line)
 
@@ -290,8 +290,13 @@ class Connection(asyncio.Protocol):
             self._clients.turned_away.add(self)
             self._waiting = self._loop.call_later(self._clients.limits.message, self._transport.close)
         else:
-            self._send(_no_room(None))
+            self._send(self._no_room(None))
             self._transport.close()
+
+    def _no_room(self, identity: wire.RequestId) -> bytes:
+        if self._clients.stopping:
+            return _shutting_down(identity)
+        return error_line(identity, wire.REFUSED, "too many connections: try again", "busy")
 
     def _rest_is_late(self) -> None:
         self._part(error_line(None, wire.REFUSED, "the rest of the request did not come", "timed-out"))
@@ -327,8 +332,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
 
-def _no_room(identity: wire.RequestId) -> bytes:
-    return error_line(identity, wire.REFUSED, "too many connections: try again", "busy")
+def _shutting_down(identity: wire.RequestId) -> bytes:
+    return error_line(identity, wire.REFUSED, "quotad is shutting down", "shutting-down")
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

@@ -64,9 +64,14 @@ def test_a_call_that_moves_leaves_the_others_where_they_are() -> None:
 
 
 def test_spans_cut_estimates_too() -> None:
-    """An estimate counts in the span it lies in."""
-    ledger = ledger_of(log(LogKind.TOOL_RESULT, T0 + 1, tool="Edit"))
-    assert (0, 1500) == (spent(ledger, T0, T0 + 1), spent(ledger, T0 + 1, T0 + 2))
+    """An estimate counts in the span it lies in, and to its session."""
+    ledger = ledger_of(
+        log(LogKind.TOOL_RESULT, T0 + 1, tool="Edit"),
+        log(LogKind.TOOL_RESULT, T0 + 3, tool="Read", session="t"),
+    )
+    assert (0, 1500) == (spent(ledger, T0, T0 + 1), spent(ledger, T0 + 1, T0 + 3))
+    assert 800 == ledger.totals(T0 + 2, T0 + 4, session=SessionId("t")).estimated
+    assert 0 == ledger.totals(T0 + 2, T0 + 4, session=SessionId("s")).estimated
 
 
 def test_spans_are_half_open_within_a_quarter_hour() -> None:
