@@ -20,12 +20,12 @@ from quotad.daemon.announcer import Announcer
 from quotad.daemon.answers import Answers, Identity
 from quotad.daemon.choices import channels_of, places_of, policy_of
 from quotad.domain.effects import Anchor, Announce, Changed, Effect, Recall, WakeAt
-from quotad.domain.inputs import PolicyChanged, ProblemCleared, ProblemRaised, QuietChanged
-from quotad.domain.instant import DAY, Instant
+from quotad.domain.inputs import FellBehind, PolicyChanged, ProblemCleared, ProblemRaised, QuietChanged
+from quotad.domain.instant import DAY, MINUTE, Instant
 from quotad.domain.state import State
 from quotad.engine import Engine
 from quotad.intake.files import Places
-from quotad.intake.intake import SET_ASIDE, Intake
+from quotad.intake.intake import LEDGER_TROUBLE, SET_ASIDE, Intake
 from quotad.ipc.server import Server
 from quotad.ipc.socket_file import SocketRefused
 from quotad.readiness import Readiness, watchdog_interval
@@ -36,6 +36,8 @@ from quotad.store.thread import LedgerThread
 
 UPKEEP_SECONDS = 30.0
 """Lock, socket and quiet hours are looked at this often."""
+LEAST_SECONDS = 0.1
+"""No upkeep follows another sooner, however fast a demo's clock runs."""
 LAST_NOTICES_SECONDS = 1.5
 """So long the end waits for notices that are on their way."""
 START_EXTENSION_SECONDS = 60.0
@@ -59,6 +61,10 @@ class Surroundings:
     clock: Clock
     version: str
     parent: int | None
+
+
+class NotWritten(Exception):  # noqa: N818 - the world is wrong, not the program
+    """The ledger on disk did not take everything that was read; the message says why."""
 
 
 class OnceReport(TypedDict):
@@ -148,7 +154,7 @@ class Daemon:
     async def read_once(self) -> OnceReport | None:
         """Read everything there is, and write ledger and snapshots; None if a signal came first.
 
-        Nothing is announced, and so nothing is marked as announced.
+        Nothing is announced, and so nothing is marked as announced. Raises ``NotWritten``.
         """
         began = self._clock.monotonic()
         self._end_on_signals()
@@ -163,9 +169,10 @@ class Daemon:
         if not self._intake.caught_up.is_set():
             await self._end()
             return None
-        groups = await self._ledger.run(lambda ledger: ledger.history(None, "model"))
         accounts = self._intake.accounts
-        await self._end()
+        groups = await self._ledger.run(lambda ledger: ledger.history(None, "model"))
+        if not await self._end():
+            raise NotWritten(self._engine.state.problems[LEDGER_TROUBLE].message)
         return {
             "files": sum(files.known for files in accounts),
             "bytes": sum(files.bytes for files in accounts),
@@ -221,13 +228,14 @@ class Daemon:
             await self._clock.sleep(PARENT_SECONDS)
         self._stopping.set()
 
-    async def _end(self) -> None:
-        """Write down what is known; the group's tasks are gone."""
-        await self._intake.finish()
+    async def _end(self) -> bool:
+        """Write down what is known; the group's tasks are gone. Whether the ledger has all that was read."""
+        complete = await self._intake.finish()
         # Half-read numbers must not take the place of the last run's.
         if self._intake.current.is_set():
             await self._snapshots.flush()
         await asyncio.to_thread(self._close)
+        return complete
 
     def _close(self) -> None:
         self._intake.close()
@@ -249,7 +257,10 @@ class Daemon:
             await self._let_go()
             self._readiness.status(self._one_line())
             self._readiness.alive()
-            await self._clock.sleep(min(interval, UPKEEP_SECONDS))
+            now = self._clock.now()
+            # Quiet hours begin and end with a minute.
+            next_minute = self._clock.seconds_until((now // MINUTE + 1) * MINUTE)
+            await self._clock.sleep(min(interval, UPKEEP_SECONDS, max(next_minute, LEAST_SECONDS)))
 
     async def _let_go(self) -> None:
         """Once a day, drop what is older than the user wants kept."""
@@ -354,6 +365,7 @@ class Daemon:
         if places == self._places(before):
             self._engine.submit(policy)
         else:
+            self._engine.submit(FellBehind())
             self._reading.cancel()
             self._tasks.create_task(asyncio.to_thread(self._intake.close))
             self._intake = self._answers.intake = Intake(self._engine, self._ledger, self._clock)

@@ -10,7 +10,7 @@ from quotad.domain.instant import CLOCK_SLACK, Instant
 from quotad.domain.ledger import Totals
 from quotad.domain.policy import Policy, WindowSpec
 from quotad.domain.usage import AccountId
-from quotad.domain.window import Window, chain, fixed_windows
+from quotad.intake.recollection import quota_windows
 from quotad.ipc import replies
 from quotad.store.chain import EARLIEST
 from quotad.store.history import By, Group
@@ -94,7 +94,7 @@ def _windows(  # noqa: PLR0913, PLR0917 - as above
     known_until: Instant,
 ) -> Iterator[wire.HistoryRow]:
     for spec in specs:
-        for window in _quota_windows(ledger, account, spec, known_until):
+        for window in quota_windows(ledger, account, spec, EARLIEST, known_until):
             if not span.holds(window.opened):
                 continue
             group = ledger.totals(account, window.opened, min(window.resets, known_until), spec.scope)
@@ -105,16 +105,6 @@ def _windows(  # noqa: PLR0913, PLR0917 - as above
                 "resets_at": wire.iso(window.resets),
                 **_sums(group, policy),
             }
-
-
-def _quota_windows(
-    ledger: LedgerFile, account: AccountId, spec: WindowSpec, known_until: Instant
-) -> Iterator[Window]:
-    readings = [one for one in ledger.readings(account, spec.name) if one.received_at < known_until]
-    fixed = fixed_windows(readings, spec.length)
-    return chain(
-        lambda at: ledger.next_call(account, at, known_until, spec.scope), spec.length, fixed, EARLIEST
-    )
 
 
 def _named(group: Group, account: AccountId, by: By, policy: Policy) -> wire.HistoryRow:

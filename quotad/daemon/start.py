@@ -14,7 +14,7 @@ from typing import Literal
 
 from quotad import instance, logs, settings, wire
 from quotad.clock import Clock, ScaledClock, SystemClock
-from quotad.daemon.daemon import Daemon, Surroundings
+from quotad.daemon.daemon import Daemon, NotWritten, Surroundings
 from quotad.intake.intake import stamp
 from quotad.ipc.socket_file import SocketRefused
 from quotad.settings import SettingsInvalid
@@ -82,7 +82,7 @@ def _run(options: Options, daemon: Daemon) -> int:
         report = asyncio.run(daemon.read_once())
     except instance.AnotherDaemon as fault:
         return _complain(str(fault), EXIT_HELD)
-    except SocketRefused as fault:
+    except (SocketRefused, NotWritten) as fault:
         return _complain(str(fault), EXIT_FAILED)
     if report is None:
         return EXIT_FAILED
@@ -98,6 +98,8 @@ def _leave_on_signals(code: int) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
+    # There are no settings yet that could be read again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _complain(message: str, code: int) -> int:

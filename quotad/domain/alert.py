@@ -36,12 +36,16 @@ def announcements(state: State, standing: Standing, now: Instant) -> list[Announ
     if not state.caught_up or state.quiet:
         return []
     found = list(_problems(state, now))
+    known = {account.id for account in state.accounts.values() if not account.recalling}
     for window in standing.windows:
-        found += _thresholds(window, state, now)
+        if window.account in known:
+            found += _thresholds(window, state, now)
     for session in standing.sessions:
-        found += _session_end(session, state, now)
+        if session.account in known:
+            found += _session_end(session, state, now)
     if state.policy.notice_on_reset:
-        for account in state.accounts.values():
+        for identity in known:
+            account = state.accounts[identity]
             for spec in account.specs(state.policy):
                 found += _reset(account, spec, state, now)
     return found

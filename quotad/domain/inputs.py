@@ -39,10 +39,12 @@ class Recalled:
 class Anchored:
     """Where chains resume, by window name and by session: the answer to ``Anchor``.
 
-    The end of the last window (or five hours of a session) that opened before the horizon.
+    The end of the last window (or five hours of a session) that opened before the horizon, which was
+    ``before`` when it was asked for.
     """
 
     account: AccountId
+    before: Instant
     windows: Mapping[str, Instant]
     sessions: Mapping[SessionId, Instant]
 
@@ -57,6 +59,11 @@ class Remembered:
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
     """Everything that was on disk at the start has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FellBehind:
+    """Much is on disk that has not been read: other files, or another ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ Input = (
     | Anchored
     | Remembered
     | CaughtUp
+    | FellBehind
     | Woke
     | PolicyChanged
     | QuietChanged

@@ -86,7 +86,7 @@ class _Quarter:
     def drop(self, session: SessionId, model: str) -> None:
         """Take away a sum that nothing is left of."""
         models = self.sessions[session]
-        models.pop(model, None)
+        del models[model]
         if not models:
             del self.sessions[session]
 
@@ -105,8 +105,6 @@ class SessionFacts:
     moments: list[Instant] = field(default_factory=list)
     named_at: tuple[Instant, str] | None = None
     placed_at: tuple[Instant, str] | None = None
-    ends: set[Instant] = field(default_factory=set)
-    """When its log says that it ended; it may have gone on since."""
     logs: dict[str, LogEvent] = field(default_factory=dict)
 
     def next_moment(self, at: Instant, until: Instant) -> Instant | None:
@@ -118,6 +116,10 @@ class SessionFacts:
         """The session's last event before ``until``."""
         index = bisect_left(self.moments, until)
         return self.moments[index - 1] if index else None
+
+    def ended_at(self, at: Instant) -> bool:
+        """Whether its log says that it ended then; it may have gone on since."""
+        return any(event.kind is LogKind.END and event.at == at for event in self.logs.values())
 
     @property
     def agent(self) -> str:
@@ -145,50 +147,52 @@ class Ledger:
         self._quarters: dict[int, _Quarter] = {}
         self._openers: dict[str, list[Instant]] = {}
         self._sessions: dict[SessionId, SessionFacts] = {}
+        self._logs: dict[str, LogEvent] = {}
         self._measured: set[SessionId] = set()
+        """Never trimmed: what is measured once stays so, and ids are small."""
 
     # What comes in.
 
     def take_usage(self, row: UsageEvent) -> bool:
         """Merge one line or row in; whether anything changed."""
-        self.measure(row.session)
+        changed = self.measure(row.session)
         before = self._calls.get(row.message)
         stands = self._stand(before, row)
         if stands == before:
-            return False
+            return changed
         if before is not None:
             self._leave(before)
         self._enter(stands)
         return True
 
     def take_log(self, event: LogEvent) -> bool:
-        """Take one line of a session log in; whether it is new."""
-        facts = self._sessions.setdefault(event.session, SessionFacts())
-        if event.key in facts.logs:
-            return False
-        facts.logs[event.key] = event
-        insort(facts.moments, event.at)
-        facts.placed_at = _earlier(facts.placed_at, event.at, event.cwd)
-        if event.kind is LogKind.START:
-            facts.named_at = _earlier(facts.named_at, event.at, event.agent)
-        elif event.kind is LogKind.END:
-            facts.ends.add(event.at)
-        elif event.kind is LogKind.TOOL_RESULT and event.session not in self._measured:
-            self._enter_estimate(event)
+        """Take one line of a session log in; whether it is news. Of one key the earliest stands."""
+        before = self._logs.get(event.key)
+        if before is not None:
+            if before.at <= event.at:
+                return False
+            self._leave_log(before)
+        self._enter_log(event)
         return True
 
     def knows(self, session: SessionId) -> bool:
+        """Whether anything of the session is here."""
         return session in self._sessions
 
-    def measure(self, session: SessionId) -> None:
-        """A usage line bears the session's id: its estimates are dropped, now and for good."""
+    def holds(self, message: MessageId) -> bool:
+        """Whether the call of this message is here."""
+        return message in self._calls
+
+    def measure(self, session: SessionId) -> bool:
+        """A usage line bears the session's id: its estimates are dropped, for good; whether it had any."""
         if session in self._measured:
-            return
+            return False
         self._measured.add(session)
         facts = self._sessions.get(session)
-        for event in facts.logs.values() if facts else ():
-            if event.kind is LogKind.TOOL_RESULT:
-                self._leave_estimate(event)
+        estimates = [event for event in facts.logs.values() if _is_estimate(event)] if facts else []
+        for event in estimates:
+            self._leave_estimate(event)
+        return bool(estimates)
 
     def reprice(self, price: Callable[[str], int]) -> None:
         """From now on, and for what is here already, the use of a tool is taken to cost this."""
@@ -207,6 +211,7 @@ class Ledger:
                 del self._calls[call.message]
                 self._contested.pop(call.message, None)
         edge = before // QUARTER * QUARTER
+        self._logs = {key: event for key, event in self._logs.items() if event.at >= edge}
         for openers in self._openers.values():
             del openers[: bisect_left(openers, edge)]
         for session, facts in list(self._sessions.items()):
@@ -214,7 +219,6 @@ class Ledger:
             facts.logs = {key: event for key, event in facts.logs.items() if event.at >= edge}
             if not facts.moments:
                 del self._sessions[session]
-                self._measured.discard(session)
 
     # What is asked.
 
@@ -247,10 +251,11 @@ class Ledger:
                     totals.add(model, tokens, messages, estimated)
         return totals
 
-    def latest(self, since: Instant, until: Instant) -> Instant | None:
-        """The last instant in ``[since, until)`` at which something was spent."""
+    def latest(self, since: Instant, until: Instant, scope: str | None = None) -> Instant | None:
+        """The last instant in ``[since, until)`` at which something was spent (by the family ``scope``)."""
         last: Instant | None = None
-        for openers in self._openers.values():
+        for name in self._openers if scope is None else (scope,):
+            openers = self._openers.get(name, [])
             index = bisect_left(openers, until)
             if index and openers[index - 1] >= since and (last is None or openers[index - 1] > last):
                 last = openers[index - 1]
@@ -305,10 +310,30 @@ class Ledger:
             quarter.drop(call.session, call.model)
         if call.tokens != NO_TOKENS:
             _take_out(self._openers[family(call.model)], call.at)
-        facts = self._sessions[call.session]
-        _take_out(facts.moments, call.at)
+        self._leave_moment(call.session, call.at)
+
+    def _leave_moment(self, session: SessionId, at: Instant) -> None:
+        facts = self._sessions[session]
+        _take_out(facts.moments, at)
         if not facts.moments:
-            del self._sessions[call.session]
+            del self._sessions[session]
+
+    def _enter_log(self, event: LogEvent) -> None:
+        self._logs[event.key] = event
+        facts = self._sessions.setdefault(event.session, SessionFacts())
+        facts.logs[event.key] = event
+        insort(facts.moments, event.at)
+        facts.placed_at = _earlier(facts.placed_at, event.at, event.cwd)
+        if event.kind is LogKind.START:
+            facts.named_at = _earlier(facts.named_at, event.at, event.agent)
+        if _is_estimate(event) and event.session not in self._measured:
+            self._enter_estimate(event)
+
+    def _leave_log(self, event: LogEvent) -> None:
+        if _is_estimate(event) and event.session not in self._measured:
+            self._leave_estimate(event)
+        del self._sessions[event.session].logs[event.key]
+        self._leave_moment(event.session, event.at)
 
     def _enter_estimate(self, event: LogEvent) -> None:
         quarter = self._quarter_for(event.at)
@@ -319,7 +344,9 @@ class Ledger:
     def _leave_estimate(self, event: LogEvent) -> None:
         quarter = self._quarter(event.at)
         del quarter.estimates[event.key]
-        if ESTIMATED in quarter.sessions.get(event.session, {}):
+        cell = quarter.cell(event.session, ESTIMATED)
+        cell.estimated -= self._price(event.tool)
+        if not any(one.session == event.session for one in quarter.estimates.values()):
             quarter.drop(event.session, ESTIMATED)
         _take_out(self._openers[ESTIMATED], event.at)
 
@@ -333,6 +360,10 @@ class Ledger:
         for event in quarter.estimates.values():
             if since <= event.at < until and session in (None, event.session):
                 yield ESTIMATED, NO_TOKENS, 0, self._price(event.tool)
+
+
+def _is_estimate(event: LogEvent) -> bool:
+    return event.kind is LogKind.TOOL_RESULT
 
 
 def _take_out(instants: list[Instant], at: Instant) -> None:

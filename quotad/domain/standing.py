@@ -128,7 +128,7 @@ def window_standing(account: Account, spec: WindowSpec, policy: Policy, now: Ins
         since = account.ledger.totals(reported.received_at + 1, until, scope=spec.scope).spent(policy)
         percent, lower_bound = _fused(reported.percent, spent - since, since)
     remaining = _remaining(spec.limit, spent, percent if reported else None)
-    latest = account.ledger.latest(window.opened, until)
+    latest = account.ledger.latest(window.opened, until, spec.scope)
     return WindowStanding(
         account=account.id,
         name=spec.name,
@@ -237,7 +237,7 @@ def _sessions(account: Account, policy: Policy, now: Instant) -> Iterator[Sessio
         if window is not None and window.resets + REACH_SLACK > now:
             until = min(window.resets, now + CLOCK_SLACK)
             totals = account.ledger.totals(window.opened, until, session=session)
-            ended = last if last in facts.ends else None
+            ended = last if facts.ended_at(last) else None
             found.append(
                 SessionStanding(
                     account=account.id,

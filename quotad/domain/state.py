@@ -43,6 +43,8 @@ class Account:
     sessions: dict[SessionId, Instant] = field(default_factory=dict)
     anchor_stale: bool = True
     anchor_asked: bool = False
+    recalling: bool = False
+    """The ledger on disk was asked for what is within reach; nothing is announced until it has said all."""
 
     def specs(self, policy: Policy) -> tuple[WindowSpec, ...]:
         """The configured windows, and those that only readings speak of: their limit is not known."""

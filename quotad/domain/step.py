@@ -9,6 +9,7 @@ from quotad.domain.effects import Anchor, Announce, Changed, Effect, Recall, Wak
 from quotad.domain.inputs import (
     Anchored,
     CaughtUp,
+    FellBehind,
     Input,
     PolicyChanged,
     ProblemCleared,
@@ -62,10 +63,14 @@ def _take(  # noqa: C901, PLR0911 - one arm for each input
         case Anchored():
             return _anchor(state, incoming)
         case Remembered(marks):
-            state.marks += [mark for mark in marks if mark.resets > now - MARKS_KEPT]
+            known = set(state.marks)
+            kept = [mark for mark in marks if mark not in known and mark.resets > now - MARKS_KEPT]
+            state.marks += kept
             return False
         case CaughtUp():
             state.caught_up = True
+        case FellBehind():
+            state.caught_up = False
         case Woke():
             state.wake_at = None
         case PolicyChanged():
@@ -91,8 +96,10 @@ def _see(state: State, seen: Seen) -> bool:
     for event in seen.usage:
         if event.at < account.horizon:
             account.anchor_stale = True
-            if ledger.knows(event.session):
-                ledger.measure(event.session)
+            changed |= ledger.measure(event.session)
+            # A call that is here may turn out to be a copy of one that lies further back.
+            if ledger.holds(event.message):
+                changed |= ledger.take_usage(event)
         else:
             changed |= ledger.take_usage(event)
     for log in seen.logs:
@@ -115,9 +122,9 @@ def _recall(state: State, recalled: Recalled) -> bool:
     if account is None:
         return False
     account.horizon = min(account.horizon, recalled.since)
-    for session in recalled.measured:
-        account.ledger.measure(session)
-    return _see(state, Seen(recalled.account, recalled.usage, recalled.logs, recalled.readings))
+    dropped = [account.ledger.measure(session) for session in recalled.measured]
+    seen = Seen(recalled.account, recalled.usage, recalled.logs, recalled.readings)
+    return _see(state, seen) or any(dropped)
 
 
 def _anchor(state: State, anchored: Anchored) -> bool:
@@ -125,11 +132,15 @@ def _anchor(state: State, anchored: Anchored) -> bool:
     if account is None:
         return False
     account.anchor_asked = False
-    if account.windows == anchored.windows and account.sessions == anchored.sessions:
+    if anchored.before != account.horizon:
+        # Memory has moved on since the question: the answer is about another horizon.
+        account.anchor_stale = True
         return False
-    account.windows = dict(anchored.windows)
-    account.sessions = dict(anchored.sessions)
-    return True
+    known = (account.windows, account.sessions, False)
+    told = (dict(anchored.windows), dict(anchored.sessions), account.recalling)
+    account.windows, account.sessions, _ = told
+    account.recalling = False
+    return known != told
 
 
 def _adopt(state: State, change: PolicyChanged, now: Instant, effects: list[Effect]) -> None:
@@ -142,6 +153,7 @@ def _adopt(state: State, change: PolicyChanged, now: Instant, effects: list[Effe
         if account is None:
             account = Account(identity, Ledger(change.policy.estimate), horizon=now)
             account.horizon = now - account.reach(change.policy)
+            account.recalling = True
             effects.append(Recall(identity, account.horizon))
         account.ledger.reprice(change.policy.estimate)
         account.anchor_stale = True
@@ -162,7 +174,7 @@ def _upkeep(account: Account, policy: Policy, now: Instant) -> list[Effect]:
     horizon = now - account.reach(policy)
     if horizon < account.horizon - TRIM_EVERY:
         account.horizon = horizon
-        account.anchor_stale = True
+        account.anchor_stale = account.recalling = True
         effects.append(Recall(account.id, horizon))
     elif horizon > account.horizon + TRIM_EVERY:
         account.trim(policy, horizon, now)

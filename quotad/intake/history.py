@@ -17,6 +17,12 @@ BATCH_BYTES = 16 * 1024 * 1024
 """What is read before the loop and the ledger on disk get their share."""
 
 
+FILE_BYTES = 4 * 1024 * 1024
+"""What is read of one file at a time: so much text may hold twenty thousand events."""
+BATCH_EVENTS = 20_000
+"""A batch that holds more is full, whatever its bytes."""
+
+
 class Order(NamedTuple):
     """One file to be read: from where, and by what it is decoded."""
 
@@ -26,7 +32,7 @@ class Order(NamedTuple):
     anew: Callable[[], Decode] | None
 
 
-class Reading(NamedTuple):
+class Taken(NamedTuple):
     """What a batch of files held; ``rest`` are files that have more than one batch takes."""
 
     batch: Batch
@@ -34,29 +40,32 @@ class Reading(NamedTuple):
     failed: list[Unreadable]
 
 
-def read(account: AccountId, orders: Sequence[Order]) -> Reading:
-    """Read each file, up to ``BATCH_BYTES`` of it; blocking."""
-    reading = Reading(Batch(account), [], [])
+def read(account: AccountId, orders: Sequence[Order]) -> Taken:
+    """Read each file, up to ``FILE_BYTES`` of it, while the batch is not full; blocking."""
+    took = Taken(Batch(account), [], [])
     for order in orders:
+        if len(took.batch.usage) + len(took.batch.logs) > BATCH_EVENTS:
+            took.rest.append(order.found)
+            continue
         path = order.found.path
         try:
             cursor = read_file(
-                path, order.cursor, order.decode, reading.batch, limit_bytes=BATCH_BYTES, anew=order.anew
+                path, order.cursor, order.decode, took.batch, limit_bytes=FILE_BYTES, anew=order.anew
             )
         except OSError as fault:
-            reading.failed.append(Unreadable(path, fault.strerror or str(fault)))
+            took.failed.append(Unreadable(path, fault.strerror or str(fault)))
             continue
-        reading.batch.cursors.append(cursor)
+        took.batch.cursors.append(cursor)
         if not finished(cursor):
-            reading.rest.append(order.found)
-    return reading
+            took.rest.append(order.found)
+    return took
 
 
 def news(batch: Batch, horizon: Instant) -> Seen:
     """What the engine needs to know of a batch: all that lies within the reach of its memory.
 
     Of older usage one event a session is enough: it says that chains may resume elsewhere, and that the
-    session was measured.
+    session was measured. Of older log events one is.
     """
     recent: list[UsageEvent] = []
     old: dict[SessionId, UsageEvent] = {}
@@ -65,4 +74,6 @@ def news(batch: Batch, horizon: Instant) -> Seen:
             recent.append(event)
         else:
             old[event.session] = event
-    return Seen(batch.account, (*old.values(), *recent), tuple(batch.logs), tuple(batch.readings))
+    logs = [event for event in batch.logs if event.at >= horizon]
+    old_logs = [event for event in batch.logs if event.at < horizon][:1]
+    return Seen(batch.account, (*old.values(), *recent), (*old_logs, *logs), tuple(batch.readings))

@@ -19,17 +19,17 @@ from typing import NamedTuple
 from quotad.clock import Clock
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.effects import Anchor, Recall
-from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered
+from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered, Seen
 from quotad.domain.instant import Instant
 from quotad.domain.policy import WindowSpec
-from quotad.domain.usage import AccountId
+from quotad.domain.usage import AccountId, UsageEvent
 from quotad.engine import Engine
 from quotad.intake.files import AccountFiles, Places
 from quotad.intake.history import BATCH_BYTES, Order, news, read
 from quotad.intake.portions import submit
 from quotad.intake.questions import Questions
 from quotad.intake.recollection import let_go
-from quotad.intake.recorder import Recorder
+from quotad.intake.recorder import RETRY_SECONDS, Recorder
 from quotad.sources.scan import Scan
 from quotad.sources.tail import follow
 from quotad.sources.tree import Found
@@ -80,7 +80,11 @@ class Intake:
         self._engine = engine
         self._ledger = ledger
         self._clock = clock
-        self._recorder = Recorder(ledger, clock, lambda message: self._problem(LEDGER_TROUBLE, message))
+        self._recorder = Recorder(
+            ledger, clock, lambda message: self._problem(LEDGER_TROUBLE, message), self._correct
+        )
+        self._generation = 0
+        """Rises whenever everything is read again from the cursors on disk: older readings are void then."""
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
         self._scanner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scanner")
         self._accounts: list[AccountFiles] = []
@@ -112,12 +116,12 @@ class Intake:
             tasks.create_task(self._questions.run())
             tasks.create_task(self._recorder.run())
             await self._open(places)
+            tasks.create_task(self._recover())
             tasks.create_task(self._read_history())
             await self.current.wait()
             tasks.create_task(self._look_again_and_again())
             tasks.create_task(self._follow_hints())
             tasks.create_task(self._catch_up())
-            tasks.create_task(self._recover())
 
     async def refresh(self) -> None:
         """Take in what was appended to hot files: afterwards no answer is older than its question.
@@ -161,9 +165,10 @@ class Intake:
         """Return once the ledger on disk has everything that was read."""
         await self._recorder.settled()
 
-    async def finish(self) -> None:
-        """Write down what was read; nothing runs any more."""
+    async def finish(self) -> bool:
+        """Write down what was read; nothing runs any more. Whether the ledger on disk has all of it."""
         await self._recorder.finish()
+        return self._recorder.complete
 
     def close(self) -> None:
         """Let go of the threads; blocking."""
@@ -201,9 +206,13 @@ class Intake:
         return [Waiting(files, one) for one in seen.changed]
 
     async def _catch_up(self) -> None:
-        await self._idle.wait()
-        await self._recorder.settled()
-        await self._questions.answered()
+        while True:
+            await self._idle.wait()
+            await self._recorder.settled()
+            await self._questions.answered()
+            if self._idle.is_set() and not self._recorder.lost.is_set():
+                break
+            await self._clock.sleep(RETRY_SECONDS)
         self._engine.submit(CaughtUp())
         self.caught_up.set()
 
@@ -250,7 +259,10 @@ class Intake:
             cursor = files.cursor(found.path)
             size += found.stamp.size - (cursor.offset if cursor else 0)
             orders.append(Order(found, cursor, files.decoder(found.path), files.decoder_anew(found.path)))
+        generation = self._generation
         reading = await asyncio.get_running_loop().run_in_executor(self._reader, read, files.account, orders)
+        if generation != self._generation:
+            return
         for path, reason in reading.failed:
             files.failed(path, reason)
         self._waiting.extendleft(Waiting(files, found) for found in reversed(reading.rest))
@@ -332,14 +344,28 @@ class Intake:
         """After batches were let go: read again from where the ledger on disk is, renewed if it is broken."""
         while True:
             await self._recorder.lost.wait()
-            self._recorder.lost.clear()
             if self._recorder.damaged:
-                self._recorder.damaged = False
                 place = await self._ledger.renew(stamp(self._clock.now()))
                 self._problem(SET_ASIDE, f"the ledger was damaged and lies in {place} now; all is read anew")
-            for files in self._accounts:
-                files.resume(await self._known(files.account))
+            else:
+                await self._clock.sleep(RETRY_SECONDS)
+            async with self._looking:
+                self._generation += 1
+                self._waiting.clear()
+                self._waiting_paths.clear()
+                for files in self._accounts:
+                    files.resume(await self._known(files.account))
+                self._recorder.begin_again()
             await self._sweep()
+
+    def _correct(self, batch: Batch, known: list[UsageEvent]) -> None:
+        """What was taken for a new call may be a copy of one from before memory begins: the ledger knows."""
+        account = self._engine.state.accounts.get(batch.account)
+        if account is not None:
+            recent = {event.message for event in batch.usage if event.at >= account.horizon}
+            older = [row for row in known if row.at < account.horizon and row.message in recent]
+            if older:
+                self._engine.submit(Seen(batch.account, tuple(older)))
 
     def _tell_unreadable(self) -> None:
         unreadable = [one for files in self._accounts for one in files.unreadable]

@@ -13,8 +13,10 @@ PORTION = 500
 
 
 async def submit(engine: Engine, seen: Seen, clock: Clock) -> None:
-    """Everything of ``seen``, usage in portions."""
-    for begin in range(0, max(1, len(seen.usage)), PORTION):
-        engine.submit(replace(seen, usage=seen.usage[begin : begin + PORTION]))
-        seen = replace(seen, logs=(), readings=())
+    """Everything of ``seen``, in portions."""
+    longest = max(1, len(seen.usage), len(seen.logs))
+    for begin in range(0, longest, PORTION):
+        end = begin + PORTION
+        engine.submit(replace(seen, usage=seen.usage[begin:end], logs=seen.logs[begin:end]))
+        seen = replace(seen, readings=())
         await clock.sleep(0)

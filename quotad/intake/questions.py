@@ -70,8 +70,8 @@ class Questions:
         match question:
             case Recall():
                 answer = await self._ledger.run(lambda ledger: recalled(ledger, question))
-                self._engine.submit(replace(answer, usage=()))
-                await submit(self._engine, Seen(answer.account, answer.usage), self._clock)
+                self._engine.submit(replace(answer, usage=(), logs=()))
+                await submit(self._engine, Seen(answer.account, answer.usage, answer.logs), self._clock)
                 for batch in self._recorder.unwritten(question.account):
                     await submit(self._engine, news(batch, question.since), self._clock)
             case Anchor():

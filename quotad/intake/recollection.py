@@ -39,10 +39,10 @@ def anchored(ledger: LedgerFile, ask: Anchor) -> Anchored:
             windows[spec.name] = end
     sessions: dict[SessionId, Instant] = {}
     for session in ask.sessions:
-        end = _last_end(_session_windows(ledger, session, ask.before), ask.before)
+        end = _last_end(_session_windows(ledger, ask.account, session, ask.before), ask.before)
         if end is not None:
             sessions[session] = end
-    return Anchored(ask.account, windows, sessions)
+    return Anchored(ask.account, ask.before, windows, sessions)
 
 
 def let_go(ledger: LedgerFile, account: AccountId, specs: Iterable[WindowSpec], before: Instant) -> None:
@@ -61,14 +61,18 @@ def _window_end(ledger: LedgerFile, account: AccountId, spec: WindowSpec, before
 def quota_windows(
     ledger: LedgerFile, account: AccountId, spec: WindowSpec, start: Instant, until: Instant
 ) -> Iterator[Window]:
-    """The chain of one kind of window through history, as far as events before ``until`` open any."""
-    start = max(start, ledger.floor(account, spec.name) or start)
-    fixed = fixed_windows(ledger.readings(account, spec.name), spec.length)
+    """The chain of one kind of window through history, as far as what was before ``until`` opens any."""
+    floor = ledger.floor(account, spec.name)
+    start = start if floor is None else max(start, floor)
+    told = [one for one in ledger.readings(account, spec.name) if one.received_at < until]
+    fixed = fixed_windows(told, spec.length)
     return chain(lambda at: ledger.next_call(account, at, until, spec.scope), spec.length, fixed, start)
 
 
-def _session_windows(ledger: LedgerFile, session: SessionId, until: Instant) -> Iterator[Window]:
-    return chain(lambda at: ledger.next_session_event(session, at, until), SESSION_LENGTH, (), 0)
+def _session_windows(
+    ledger: LedgerFile, account: AccountId, session: SessionId, until: Instant
+) -> Iterator[Window]:
+    return chain(lambda at: ledger.next_session_event(account, session, at, until), SESSION_LENGTH, (), 0)
 
 
 def _last_end(windows: Iterator[Window], before: Instant) -> Instant | None:

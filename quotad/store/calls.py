@@ -124,19 +124,25 @@ class _Known(NamedTuple):
     call: UsageEvent
 
 
-def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]) -> None:
-    """Merges usage lines into what is stored; within a transaction of the caller's."""
+def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]) -> list[UsageEvent]:
+    """Merges usage lines into what is stored; within a transaction of the caller's.
+
+    Gives the rows, as they are now, of the calls that were stored before.
+    """
     heard = _rows_by_key(account, usage)
     keys = sorted(heard)
     known = _known(db, keys)
     ids = _ids(db, account, [*usage, *(row for was in known.values() for row in was.rows.values())])
     sums = _Sums()
+    met: list[UsageEvent] = []
     fresh: list[tuple[int | str, ...]] = []
     changed: list[tuple[int | str, ...]] = []
     contending: list[tuple[int | str, ...]] = []
     for key in keys:
         was = known.get(key)
         rows = heard[key] if was is None else _joined(was.rows, heard[key])
+        if was is not None:
+            met += rows.values()
         if was is not None and rows == was.rows:
             continue
         call = standing_call(rows.values())
@@ -154,6 +160,7 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
     db.executemany(_UPDATE, changed)
     db.executemany(_CONTEND, contending)
     sums.write(db, account)
+    return met
 
 
 def usage_event(  # noqa: PLR0913, PLR0917 - one parameter a column

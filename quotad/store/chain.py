@@ -49,11 +49,13 @@ _LAST_ESTIMATE = """
 _FIRST_OF_SESSION = """
     SELECT min(first) FROM (
         SELECT (SELECT min(at) FROM call WHERE call.session = session.id AND at >= :at AND at < :until)
-               AS first FROM session WHERE name = :session
+               AS first FROM session
+         WHERE name = :session AND account = (SELECT id FROM account WHERE name = :account)
         UNION ALL
         SELECT (SELECT min(at) FROM log_event
                  WHERE log_event.session = session.id AND at >= :at AND at < :until)
-          FROM session WHERE name = :session)"""
+          FROM session
+         WHERE name = :session AND account = (SELECT id FROM account WHERE name = :account))"""
 
 
 def next_call(
@@ -96,16 +98,11 @@ def quiet_before(
 
 
 def next_session_event(
-    db: sqlite3.Connection, session: SessionId, at: Instant, until: Instant
+    db: sqlite3.Connection, account: AccountId, session: SessionId, at: Instant, until: Instant
 ) -> Instant | None:
     """The first instant in ``[at, until)`` of a call that the session owns, or of one of its log events."""
-    asked = {"session": session, "at": at, "until": until}
+    asked = {"account": account_key(account), "session": session, "at": at, "until": until}
     return min(_found(db, (_FIRST_OF_SESSION,), asked), default=None)
-
-
-def first_session_event(db: sqlite3.Connection, session: SessionId) -> Instant | None:
-    """When the session's first call or log event was."""
-    return next_session_event(db, session, EARLIEST, LATEST)
 
 
 def _found(db: sqlite3.Connection, queries: tuple[str, ...], asked: Mapping[str, object]) -> list[Instant]:

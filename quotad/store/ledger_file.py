@@ -17,7 +17,7 @@ from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.instant import Instant, Millis
 from quotad.domain.notice import Mark
 from quotad.domain.reading import Reading
-from quotad.domain.usage import AccountId, SessionId
+from quotad.domain.usage import AccountId, SessionId, UsageEvent
 from quotad.store import chain, history, recall, retention
 from quotad.store.calls import take_usage
 from quotad.store.cursors import cursors_of, forget_cursors, take_cursors
@@ -80,16 +80,20 @@ class LedgerFile:
             raise
         return cls(db, set_aside)
 
-    def append(self, batch: Batch) -> None:
-        """Takes a batch in, all of it or, when this raises, nothing."""
+    def append(self, batch: Batch) -> list[UsageEvent]:
+        """Takes a batch in, all of it or, when this raises, nothing.
+
+        Gives the rows, as they are now, of those of its calls that were known before.
+        """
         db = self._db
         with db:
             db.execute("BEGIN IMMEDIATE")
             account = account_id(db, batch.account)
             since = kept_since(db, account)
             usage = [event for event in batch.usage if event.at >= since]
+            known: list[UsageEvent] = []
             if usage:
-                take_usage(db, account, usage)
+                known = take_usage(db, account, usage)
                 measure(db, account, {event.session for event in usage})
             take_logs(db, account, [event for event in batch.logs if event.at >= since])
             db.executemany(
@@ -100,6 +104,7 @@ class LedgerFile:
                 ),
             )
             take_cursors(db, account, batch.cursors)
+        return known
 
     def cursors(self, account: AccountId) -> dict[str, Cursor]:
         """How far each file has been taken in, by path."""
@@ -159,13 +164,11 @@ class LedgerFile:
         """See ``chain.quiet_before``."""
         return chain.quiet_before(self._db, account, before, length, scope)
 
-    def next_session_event(self, session: SessionId, at: Instant, until: Instant) -> Instant | None:
+    def next_session_event(
+        self, account: AccountId, session: SessionId, at: Instant, until: Instant
+    ) -> Instant | None:
         """See ``chain.next_session_event``."""
-        return chain.next_session_event(self._db, session, at, until)
-
-    def first_session_event(self, session: SessionId) -> Instant | None:
-        """See ``chain.first_session_event``."""
-        return chain.first_session_event(self._db, session)
+        return chain.next_session_event(self._db, account, session, at, until)
 
     def totals(self, account: AccountId, since: Instant, until: Instant, scope: str | None) -> history.Group:
         """See ``history.totals``."""

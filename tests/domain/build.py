@@ -74,7 +74,7 @@ def started(policy: Policy | None = None, now: Instant = T0, *, caught_up: bool 
     step(state, PolicyChanged(state.policy, (ANA,)), now)
     horizon = state.accounts[ANA].horizon
     step(state, Recalled(ANA, horizon, (), (), (), frozenset()), now)
-    step(state, Anchored(ANA, {}, {}), now)
+    step(state, Anchored(ANA, horizon, {}, {}), now)
     if caught_up:
         step(state, CaughtUp(), now)
     return state

@@ -126,6 +126,21 @@ def test_a_repeated_log_line_is_not_new() -> None:
     assert 1500 == spent(ledger)
 
 
+def test_one_tool_use_in_two_sessions_is_one() -> None:
+    """Of one key the earliest line stands, whichever came first, and measuring either is safe."""
+    early = log(LogKind.TOOL_RESULT, T0, session="a", tool="Edit", key="k")
+    late = log(LogKind.TOOL_RESULT, T0 + 1, session="b", tool="Read", key="k")
+    start = log(LogKind.START, T0 + 2, session="b", key="start")
+    for order in ([early, late, start], [late, start, early], [start, late, early]):
+        ledger = ledger_of(*order)
+        assert 1500 == spent(ledger)
+        assert {"a", "b"} == {session for session, _ in ledger.sessions()}
+        assert not ledger.measure(SessionId("b"))
+        assert ledger.measure(SessionId("a"))
+        assert 0 == spent(ledger)
+    assert not ledger_of(start, log(LogKind.START, T0, session="b", key="start")).take_log(start)
+
+
 def test_estimates_give_way_to_measurement() -> None:
     """The first usage line that bears the session's id drops its estimates, whichever came first."""
     result, use = log(LogKind.TOOL_RESULT, tool="Edit"), log(LogKind.TOOL_USE, tool="Edit")
@@ -156,7 +171,7 @@ def test_session_facts_come_from_the_earliest_that_knows() -> None:
         log(LogKind.END, T0 + 10),
     )
     facts = dict(ledger.sessions())[SessionId("s")]
-    assert ("/first", "planner", {T0 + 10, T0 + 20}) == (facts.cwd, facts.agent, facts.ends)
+    assert ("/first", "planner", True) == (facts.cwd, facts.agent, facts.ended_at(T0 + 10))
     assert T0 + 5 == facts.next_moment(T0 + 1, T0 + 100)
     assert facts.next_moment(T0 + 21, T0 + 100) is None
     assert facts.next_moment(T0 + 20, T0 + 20) is None
@@ -167,11 +182,11 @@ def test_session_facts_come_from_the_earliest_that_knows() -> None:
 def test_a_session_without_name_or_place_says_so() -> None:
     """Nothing known is an empty text."""
     facts = dict(ledger_of(call("m", cwd="")).sessions())[SessionId("s")]
-    assert ("", "", set()) == (facts.cwd, facts.agent, facts.ends)
+    assert ("", "", False) == (facts.cwd, facts.agent, facts.ended_at(T0))
 
 
 def test_trimming_forgets_whole_quarters_before_an_instant() -> None:
-    """What remains still adds up; sessions without events are gone, with their measurement."""
+    """What remains still adds up; sessions without events are gone, but what was measured stays so."""
     ledger = ledger_of(
         call("old", T0, session="old"),
         call("old", T0, session="old", request="x"),

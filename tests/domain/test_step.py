@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.domain.effects import Anchor, Changed, Effect, Recall, WakeAt
-from quotad.domain.inputs import Anchored, CaughtUp, PolicyChanged, Recalled, Remembered, Seen, Woke
+from quotad.domain.inputs import (
+    Anchored,
+    CaughtUp,
+    FellBehind,
+    PolicyChanged,
+    Recalled,
+    Remembered,
+    Seen,
+    Woke,
+)
 from quotad.domain.instant import CLOCK_SLACK, DAY, HOUR, MINUTE, Instant
 from quotad.domain.notice import Mark
 from quotad.domain.policy import FIVE_HOUR, Policy, WindowSpec
@@ -18,9 +27,11 @@ from quotad.domain.standing import standing
 from quotad.domain.state import State
 from quotad.domain.step import step
 from quotad.domain.usage import AccountId, SessionId, UsageEvent
-from tests.domain.build import ANA, T0, call, log, play, reading, started
+from tests.domain.build import ANA, T0, announced, call, log, play, reading, started
 
 STRANGER = AccountId("/nowhere")
+HORIZON = T0 - 6 * HOUR
+"""Where memory begins in a state that was started at T0."""
 E = TypeVar("E", bound=Effect)
 
 
@@ -48,14 +59,55 @@ def test_an_answer_about_older_events_moves_the_window() -> None:
     state = started()
     step(state, Seen(ANA, (call("m", T0 - HOUR), call("n", T0))), T0)
     assert T0 - HOUR == opened(state, T0)
-    effects = step(state, Anchored(ANA, {FIVE_HOUR: T0 - MINUTE}, {}), T0)
+    effects = step(state, Anchored(ANA, HORIZON, {FIVE_HOUR: T0 - MINUTE}, {}), T0)
     assert T0 == opened(state, T0)
     assert [Changed()] == only(effects, Changed)
 
 
+def test_an_answer_about_another_horizon_is_asked_for_again() -> None:
+    """Memory was cut back while the question was open: the old answer would forget the running window."""
+    state = started()
+    step(state, Seen(ANA, (call("m"), call("old", T0 - 30 * HOUR))), T0)
+    (asked,) = only(step(state, Anchored(ANA, HORIZON - 1, {FIVE_HOUR: T0 + HOUR}, {}), T0), Anchor)
+    assert HORIZON == asked.before
+    assert T0 == opened(state, T0)
+
+
+def test_nothing_is_announced_while_the_ledger_on_disk_is_asked() -> None:
+    """A window that reaches further back is known once everything was recalled: then the highest."""
+    state = started()
+    policy = Policy(windows=(*Policy().windows, WindowSpec("daily", DAY, 1000)))
+    step(state, PolicyChanged(policy, (ANA,)), T0)
+    effects = play(
+        state,
+        *((Seen(ANA, (call(str(n), T0 - 10 * HOUR, output=200),)), T0) for n in range(4)),
+        (Anchored(ANA, HORIZON, {}, {}), T0),
+    )
+    assert [] == announced(effects)
+    (announce,) = announced(step(state, Anchored(ANA, T0 - DAY - HOUR, {}, {}), T0))
+    assert [50.0, 75.0] == [mark.value for mark in announce.marks]
+
+
+def test_a_copy_of_a_call_further_back_is_taken_away_again() -> None:
+    """A replay comes first; the ledger on disk knows the call that stands, from before memory begins."""
+    state = started()
+    copy = call("m", T0, request="b", sidechain=True)
+    step(state, Seen(ANA, (copy,)), T0)
+    assert 100 == standing(state, T0).windows[0].spent
+    step(state, Seen(ANA, (call("m", T0 - 9 * HOUR, request="a"), copy)), T0)
+    assert not standing(state, T0).windows[0].is_open
+
+
+def test_falling_behind_is_told() -> None:
+    """Until it has caught up again the numbers are provisional."""
+    state = started()
+    step(state, FellBehind(), T0)
+    assert not standing(state, T0).caught_up
+
+
 def test_the_same_answer_again_changes_nothing() -> None:
     """An anchor that did not move wakes nobody."""
-    assert [] == only(step(started(), Anchored(ANA, {}, {}), T0), Changed)
+    assert [] == only(step(started(), Anchored(ANA, HORIZON, {}, {}), T0), Changed)
 
 
 def test_an_event_older_than_memory_asks_for_new_anchors_once() -> None:
@@ -64,7 +116,7 @@ def test_an_event_older_than_memory_asks_for_new_anchors_once() -> None:
     old = Seen(ANA, (call("m", T0 - 30 * HOUR),), (log(LogKind.START, T0 - 30 * HOUR),))
     assert 1 == len(only(step(state, old, T0), Anchor))
     assert [] == only(step(state, old, T0), Anchor)
-    assert 1 == len(only(step(state, Anchored(ANA, {}, {}), T0), Anchor))
+    assert 1 == len(only(step(state, Anchored(ANA, HORIZON, {}, {}), T0), Anchor))
 
 
 def test_an_old_reading_asks_for_new_anchors_too() -> None:
@@ -78,7 +130,9 @@ def test_an_old_usage_line_measures_a_session_that_is_estimated() -> None:
     state = started()
     step(state, Seen(ANA, logs=(log(LogKind.TOOL_RESULT, tool="Edit"),)), T0)
     assert 1500 == standing(state, T0).windows[0].spent
-    play(state, (Seen(ANA, (call("m", T0 - 30 * HOUR), call("n", T0 - 30 * HOUR, session="x"))), T0))
+    old = (call("m", T0 - 30 * HOUR), call("n", T0 - 30 * HOUR, session="x"))
+    assert [Changed()] == only(step(state, Seen(ANA, old), T0), Changed)
+    step(state, Seen(ANA, logs=(log(LogKind.TOOL_RESULT, session="x", tool="Edit"),)), T0)
     assert 0 == standing(state, T0).windows[0].spent
 
 
@@ -106,7 +160,7 @@ def test_news_of_an_unknown_account_is_let_go() -> None:
         state,
         (Seen(STRANGER, (call("m"),)), T0),
         (Recalled(STRANGER, T0, (call("m"),), (), (), frozenset()), T0),
-        (Anchored(STRANGER, {}, {}), T0),
+        (Anchored(STRANGER, HORIZON, {}, {}), T0),
     )
     assert before == standing(state, T0)
 

@@ -54,17 +54,15 @@ def test_quiet_before_is_the_latest_event_after_enough_silence(
 def test_a_session_owns_its_standing_calls_and_log_events(
     some: list[Line], span: tuple[Instant, Instant], session: str
 ) -> None:
-    """A copied line in another session's file is no event of that session, whatever account asks."""
+    """A copied line in another session's file is no event of that session, nor is another account's."""
     at, until = span
-    owned: list[Instant] = []
-    for account in {line.account for line in some}:
-        found = fold(some, account)
-        owned += [call.at for call in found.calls.values() if call.session == session]
-        owned += [log.at for log in found.logs if log.session == session]
-    within = [each for each in owned if at <= each < until]
     with filled(some) as ledger:
-        assert min(within, default=None) == ledger.next_session_event(SessionId(session), at, until)
-        assert min(owned, default=None) == ledger.first_session_event(SessionId(session))
+        for account in {line.account for line in some}:
+            found = fold(some, account)
+            owned = [call.at for call in found.calls.values() if call.session == session]
+            owned += [log.at for log in found.logs if log.session == session]
+            expected = min((each for each in owned if at <= each < until), default=None)
+            assert expected == ledger.next_session_event(account, SessionId(session), at, until)
 
 
 def call(number: int, at: Instant, model: str = "claude-opus-5", output: int = 1) -> UsageEvent:
