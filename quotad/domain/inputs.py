@@ -46,7 +46,8 @@ class Anchored:
     account: AccountId
     before: Instant
     windows: Mapping[str, Instant]
-    sessions: Mapping[SessionId, Instant]
+    sessions: Mapping[SessionId, Instant | None]
+    """Every session that was asked about."""
 
 
 @dataclass(frozen=True, slots=True)

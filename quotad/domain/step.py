@@ -136,11 +136,13 @@ def _anchor(state: State, anchored: Anchored) -> bool:
         # Memory has moved on since the question: the answer is about another horizon.
         account.anchor_stale = True
         return False
-    known = (account.windows, account.sessions, False)
-    told = (dict(anchored.windows), dict(anchored.sessions), account.recalling)
-    account.windows, account.sessions, _ = told
-    account.recalling = False
-    return known != told
+    known = (account.windows, account.sessions, account.recalling)
+    account.windows = dict(anchored.windows)
+    account.sessions = {session: end for session, end in anchored.sessions.items() if end is not None}
+    # What came meanwhile is asked about next; until all is answered nothing is announced.
+    account.anchor_stale |= any(session not in anchored.sessions for session, _ in account.ledger.sessions())
+    account.recalling &= account.anchor_stale
+    return known != (account.windows, account.sessions, account.recalling)
 
 
 def _adopt(state: State, change: PolicyChanged, now: Instant, effects: list[Effect]) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.inputs import Seen
-from quotad.domain.instant import Instant
+from quotad.domain.state import Account
 from quotad.domain.usage import AccountId, SessionId, UsageEvent
 from quotad.sources.scan import Unreadable
 from quotad.sources.tail import Decode, finished, read_file
@@ -61,19 +61,22 @@ def read(account: AccountId, orders: Sequence[Order]) -> Taken:
     return took
 
 
-def news(batch: Batch, horizon: Instant) -> Seen:
+def news(batch: Batch, account: Account) -> Seen:
     """What the engine needs to know of a batch: all that lies within the reach of its memory.
 
-    Of older usage one event a session is enough: it says that chains may resume elsewhere, and that the
-    session was measured. Of older log events one is.
+    Of older usage that is one event a session, which says that chains may resume elsewhere and that the
+    session was measured, and whatever is of a call that is in memory too: a copy. Of older log events one.
     """
-    recent: list[UsageEvent] = []
+    horizon = account.horizon
+    recent = [event for event in batch.usage if event.at >= horizon]
+    copied = {event.message for event in recent}
     old: dict[SessionId, UsageEvent] = {}
     for event in batch.usage:
-        if event.at >= horizon:
-            recent.append(event)
-        else:
-            old[event.session] = event
+        if event.at < horizon:
+            if event.message in copied or account.ledger.holds(event.message):
+                recent.append(event)
+            else:
+                old[event.session] = event
     logs = [event for event in batch.logs if event.at >= horizon]
     old_logs = [event for event in batch.logs if event.at < horizon][:1]
     return Seen(batch.account, (*old.values(), *recent), (*old_logs, *logs), tuple(batch.readings))

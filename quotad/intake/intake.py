@@ -309,7 +309,7 @@ class Intake:
         self.progress.bytes_done += batch.bytes_read
         account = self._engine.state.accounts.get(batch.account)
         if account is not None:
-            await submit(self._engine, news(batch, account.horizon), self._clock)
+            await submit(self._engine, news(batch, account), self._clock)
 
     async def _sweep(self) -> None:
         """Look at everything and take in what is new."""

@@ -72,8 +72,10 @@ class Questions:
                 answer = await self._ledger.run(lambda ledger: recalled(ledger, question))
                 self._engine.submit(replace(answer, usage=(), logs=()))
                 await submit(self._engine, Seen(answer.account, answer.usage, answer.logs), self._clock)
-                for batch in self._recorder.unwritten(question.account):
-                    await submit(self._engine, news(batch, question.since), self._clock)
+                account = self._engine.state.accounts.get(question.account)
+                if account is not None:
+                    for batch in self._recorder.unwritten(question.account):
+                        await submit(self._engine, news(batch, account), self._clock)
             case Anchor():
                 self._engine.submit(await self._ledger.run(lambda ledger: anchored(ledger, question)))
             case _:

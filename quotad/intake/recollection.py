@@ -30,18 +30,17 @@ def recalled(ledger: LedgerFile, ask: Recall) -> Recalled:
 def anchored(ledger: LedgerFile, ask: Anchor) -> Anchored:
     """The end of the last window of each kind, and of each session's last five hours, before the horizon.
 
-    What has no such window is left out: its chain begins with the first event in memory.
+    A window that has none is left out, a session gets None: its chain begins with the first event in memory.
     """
     windows: dict[str, Instant] = {}
     for spec in ask.windows:
         end = _window_end(ledger, ask.account, spec, ask.before)
         if end is not None:
             windows[spec.name] = end
-    sessions: dict[SessionId, Instant] = {}
-    for session in ask.sessions:
-        end = _last_end(_session_windows(ledger, ask.account, session, ask.before), ask.before)
-        if end is not None:
-            sessions[session] = end
+    sessions = {
+        session: _last_end(_session_windows(ledger, ask.account, session, ask.before), ask.before)
+        for session in ask.sessions
+    }
     return Anchored(ask.account, ask.before, windows, sessions)
 
 

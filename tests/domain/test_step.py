@@ -84,7 +84,9 @@ def test_nothing_is_announced_while_the_ledger_on_disk_is_asked() -> None:
         (Anchored(ANA, HORIZON, {}, {}), T0),
     )
     assert [] == announced(effects)
-    (announce,) = announced(step(state, Anchored(ANA, T0 - DAY - HOUR, {}, {}), T0))
+    reach = T0 - DAY - HOUR
+    assert [] == announced(step(state, Anchored(ANA, reach, {}, {}), T0))
+    (announce,) = announced(step(state, Anchored(ANA, reach, {}, {SessionId("s"): None}), T0))
     assert [50.0, 75.0] == [mark.value for mark in announce.marks]
 
 
