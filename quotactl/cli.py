@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import click
 
 from quotactl.console import EXIT_ZERO_ASKED, JSON_ASKED, Console, silence_output
 from quotactl.failure import Failure
+from quotactl.mistyped import HintingGroup
 
 EXIT_INTERRUPTED = 130
 EXIT_PIPE_CLOSED = 141
@@ -75,7 +75,7 @@ def version() -> str:
         return "(not installed)"
 
 
-class LazyGroup(click.Group):
+class LazyGroup(HintingGroup):
     """A group over ``COMMANDS``; it also turns every way a command can fail into words and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -89,15 +89,6 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command), f"{entry.module}.{entry.attribute} is a command"
         _take_exit_zero(command)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            close = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean `{ctx.info_name} {close[0]}`?" if close else ""
-            ctx.fail(f"There is no command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The table as it stands: a help text need not import what it lists."""

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import click
 
-from quotactl.beside import quotad_command
+from quotactl.beside import told_by_quotad
 from quotactl.console import Console
-from quotactl.failure import Undone
-
-SECONDS_MAX = 30.0
-
+from quotactl.mistyped import HintingGroup
 
 _CONFIG_EXAMPLES = """\b
 Examples:
@@ -21,7 +16,7 @@ Examples:
 """
 
 
-@click.group(epilog=_CONFIG_EXAMPLES)
+@click.group(epilog=_CONFIG_EXAMPLES, cls=HintingGroup)
 def config() -> None:
     """Show or check the settings; no daemon need be running."""
 
@@ -36,7 +31,7 @@ Examples:
 @click.pass_obj
 def show(console: Console) -> None:
     """Print the settings in force, and where each comes from."""
-    _ask(console, "--print-config")
+    console.say(told_by_quotad(console, "--print-config"))
 
 
 _CHECK_EXAMPLES = """\b
@@ -52,7 +47,7 @@ def check(console: Console) -> None:
 
     If not, the file, the key and what is allowed are named, and the exit code is 1.
     """
-    _ask(console, "--check-config")
+    console.say(told_by_quotad(console, "--check-config"))
 
 
 _PATH_EXAMPLES = """\b
@@ -66,25 +61,3 @@ Examples:
 def path(console: Console) -> None:
     """Print where the settings file is, or would be."""
     console.say(str(console.paths.config))
-
-
-def _ask(console: Console, option: str) -> None:
-    command = [*quotad_command(console.program), option]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own program
-            command,
-            env=dict(console.environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS_MAX,
-            check=False,
-        )
-    except OSError as error:
-        raise Undone("no-quotad", f"{command[0]} cannot be run: {error.strerror}") from error
-    except subprocess.TimeoutExpired as error:
-        raise Undone("timed-out", f"{command[0]} {option} took more than {SECONDS_MAX:.0f} s") from error
-    if done.returncode:
-        raise Undone("settings-invalid", done.stderr.strip() or f"quotad ended with {done.returncode}")
-    console.say(done.stdout.rstrip("\n") or done.stderr.strip())

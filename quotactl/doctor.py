@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from quotactl import text
+from quotactl.beside import told_by_quotad
 from quotactl.cli import version
 from quotactl.console import Console, json_option
 from quotactl.failure import NoDaemon, Undone
@@ -35,7 +36,7 @@ def doctor(console: Console, *, as_json: bool) -> None:
         with console.connect() as client:
             running, reply = client.hello["version"], client.doctor()
     except NoDaemon as failure:
-        raise NoDaemon(failure.reason, _with_last_words(console, failure.message)) from failure
+        raise NoDaemon(failure.reason, _with_reasons(console, failure.message)) from failure
     if as_json:
         console.say_json(reply)
     else:
@@ -84,7 +85,14 @@ def _mark_style(check: wire.CheckReply) -> Style:
     return "good" if check["ok"] else "bad"
 
 
-def _with_last_words(console: Console, message: str) -> str:
-    """Here of all places it matters why there is no daemon."""
+def _with_reasons(console: Console, message: str) -> str:
+    """Here of all places it matters why there is no daemon: its last words, and whether it would start."""
     log = console.paths.state / "quotad.log"
-    return f"{message}\nIts last words, from {log}:\n{last_words(log)}" if log.exists() else message
+    if log.exists():
+        message += f"\nIts last words, from {log}:\n{last_words(log)}"
+    try:
+        verdict = told_by_quotad(console, "--check-config")
+    except Undone as failure:
+        verdict = failure.message
+    told = "\n".join(f"  {text.plain(line)}" for line in verdict.splitlines())
+    return f"{message}\nThe settings, by quotad --check-config:\n{told}"

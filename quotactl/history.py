@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import get_args
 
@@ -21,17 +21,14 @@ _SPANS = {"d": 1, "w": 7}
 
 _DATE_FORMS = "7d (days), 2w (weeks), 12h (hours), today, yesterday, 2026-11-01, or 2026-11-01T14:00"
 
-_CSV_KEYS = (
-    "day",
-    "window",
-    "model",
-    "project",
-    "session",
-    "account",
-    "opened_at",
-    "resets_at",
-    "started_at",
-)
+_CSV_KEYS: Mapping[wire.GroupBy, Sequence[str]] = {
+    "day": ("day", "account"),
+    "window": ("window", "account", "opened_at", "resets_at"),
+    "model": ("model", "account"),
+    "project": ("project", "account"),
+    "session": ("session", "account", "started_at"),
+}
+"""Fixed, so that a program finds the same columns in an answer without rows."""
 _CSV_COUNTS = ("spent", "messages", "estimated_tokens")
 _CSV_TOKENS = ("input", "output", "cache_write", "cache_read")
 
@@ -66,10 +63,27 @@ def iso_of(word: str, now: int, zone: tzinfo | None) -> str:
     moment = datetime.fromisoformat(word)
     if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", word):
         return moment.date().isoformat()
-    if moment.tzinfo is None:
-        # Without a zone of its own `astimezone` takes the system's, as it was on that day.
-        moment = moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
-    return moment.isoformat()
+    return _placed(moment, zone).isoformat()
+
+
+def _placed(moment: datetime, zone: tzinfo | None) -> datetime:
+    """The moment with an offset: its own, or that of ``zone`` (None: the system's)."""
+    if moment.tzinfo is not None:
+        return moment
+    # Without a zone of its own `astimezone` takes the system's, as it was on that day.
+    return moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
+
+
+def _is_before(one: str, other: str, zone: tzinfo | None) -> bool:
+    """Of two of ``iso_of``; a date is its midnight."""
+    first, second = datetime.fromisoformat(one), datetime.fromisoformat(other)
+    if first.tzinfo is None and second.tzinfo is None:
+        return first < second
+    try:
+        return _placed(first, zone) < _placed(second, zone)
+    except (ValueError, OverflowError):
+        # At the ends of the calendar a zone has no midnight: the daemon judges.
+        return False
 
 
 _HISTORY_EXAMPLES = """\b
@@ -113,20 +127,22 @@ def history(  # noqa: PLR0913 - one argument an option
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other.")
+    if since is not None and until is not None and _is_before(until, since, UTC if utc else console.zone):
+        raise click.BadParameter(f"{until} lies before --since, {since}.", param_hint="'--until'")
     with console.connect() as client:
         rows = client.history(wire.HistoryParams(by=by, since=since, until=until, utc=utc))
     if as_json:
         console.say_json(rows)
     elif as_csv:
-        console.say(csv_text(rows).rstrip("\n"))
+        console.say(csv_text(rows, by).rstrip("\n"))
     else:
         view = console.view(zone=UTC) if utc else console.view()
         console.say(text.paint(history_lines(rows, by, view), view))
 
 
-def csv_text(rows: Sequence[wire.HistoryRow]) -> str:
-    """Every field of every row: the keys that the rows have, then the counts."""
-    keys = [key for key in _CSV_KEYS if any(key in row for row in rows)]
+def csv_text(rows: Sequence[wire.HistoryRow], by: wire.GroupBy) -> str:
+    """Every field of every row: what names the group, then the counts."""
+    keys = _CSV_KEYS[by]
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow([*keys, *_CSV_COUNTS, *_CSV_TOKENS])

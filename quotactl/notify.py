@@ -8,6 +8,7 @@ import click
 
 from quotactl import text
 from quotactl.console import Console
+from quotactl.mistyped import HintingGroup
 from quotactl.text import Line, Span, View
 from quotad import wire
 
@@ -17,7 +18,7 @@ Examples:
 """
 
 
-@click.group(epilog=_NOTIFY_EXAMPLES)
+@click.group(epilog=_NOTIFY_EXAMPLES, cls=HintingGroup)
 def notify() -> None:
     """Try the notifications."""
 

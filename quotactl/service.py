@@ -22,6 +22,7 @@ import click
 from quotactl.beside import quotad_command
 from quotactl.console import Console
 from quotactl.failure import Undone
+from quotactl.mistyped import HintingGroup
 from quotad.wire import paths
 
 UNIT = "quotad.service"
@@ -371,7 +372,7 @@ def _say(console: Console, lines: Iterator[str]) -> None:
         raise Undone("not-written", f"{error.filename}: {error.strerror}") from error
 
 
-@click.group("service")
+@click.group("service", cls=HintingGroup)
 def service() -> None:
     """Let quotad start when you log in (systemd, launchd)."""
 

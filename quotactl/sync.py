@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from quotactl import text
 from quotactl.console import Console
 from quotactl.failure import Undone
 
@@ -31,12 +32,17 @@ def sync(console: Console, *, seconds: float) -> None:
     """Return once everything that is on disk now has been counted.
 
     Logs, transcripts and settings alike; history that is still being read is waited for. When the time
-    runs out the exit code is 1.
+    runs out the exit code is 1. Settings that are refused are told on standard error.
     """
     with console.connect() as client:
         reply = client.sync(seconds)
+        problems = client.status()["daemon"]["problems"] if reply["caught_up"] else []
     taken = f"{reply['seconds']:.1f} s"
     if not reply["caught_up"]:
         message = f"Not everything has been read within {taken}; the rest goes on in the background."
         raise Undone("timed-out", message)
     console.say(f"Everything on disk is counted ({taken}).")
+    for problem in problems:
+        if problem["code"] == "settings-invalid":
+            # Whoever syncs after an edit would take the old settings' numbers for the new ones'.
+            click.echo(f"The settings are refused: {text.plain(problem['message'])}", err=True)

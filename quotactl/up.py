@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ LOG_BYTES_MAX = 1024 * 1024
 _LOOK_SECONDS = 0.05
 _LAST_WORDS_LINES = 12
 _LAST_WORDS_BYTES = 16 * 1024
+_STARTS = re.compile(r"\bquotad (\d\S*|\(.*\)) starts\b")
+"""What quotad logs first at each start."""
 
 EXIT_LOCKED = 75
 EXIT_SETTINGS = 78
@@ -138,7 +141,7 @@ def _died(code: int, log: Path, began: int) -> Undone:
 
 
 def last_words(log: Path, began: int = 0) -> str:
-    """The last lines of the log after ``began``, indented; a placeholder when there are none."""
+    """The last lines after ``began``, indented, of the last start alone; a placeholder if there are none."""
     try:
         with log.open("rb") as file:
             end = file.seek(0, os.SEEK_END)
@@ -146,6 +149,8 @@ def last_words(log: Path, began: int = 0) -> str:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         lines = []
+    starts = [number for number, line in enumerate(lines) if _STARTS.search(line)]
+    lines = lines[starts[-1] :] if starts else lines
     return "\n".join(f"  {text.plain(line)}" for line in lines[-_LAST_WORDS_LINES:]) or "  (nothing)"
 
 

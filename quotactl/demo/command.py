@@ -112,7 +112,10 @@ def closing(stage: Stage, *, finished: bool, view: View) -> Iterator[Line]:
             f"{len(stage.notices)} notices, each of them once",
             "a window that filled, reset, and opened again",
         ):
-            yield (Span(f"  {view.signs.yes} ", "good"), Span(fact))
+            yield from text.paragraph(Span(f"  {view.signs.yes} ", "good"), (Span(fact),), view)
         yield EMPTY
-    yield (Span("The demo's daemon has ended, and its files are gone.", "dim"),)
-    yield (Span("With your own quota: "), Span("quotactl up && quotactl status", "bold"))
+    gone = Span("The demo's daemon has ended, and its files are gone.", "dim")
+    yield from text.paragraph(Span(""), (gone,), view)
+    # The command is for copying, and stays in one line as far as there is room.
+    command = Span("quotactl up && quotactl status".replace(" ", text.HARD), "bold")
+    yield from text.paragraph(Span(""), (Span("With your own quota: "), command), view)

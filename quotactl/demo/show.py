@@ -54,21 +54,30 @@ def notice_line(notice: Notice, view: View, mark: str = "") -> Line:
 
 
 class _Lines:
+    """What is told late bears the time of the line before it: a notice is on its way for a moment."""
+
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._told_until = 0
 
     def event(self, at: int, title: str) -> None:
         view = self._console.view()
+        at = self._not_back(at)
         time_of_day = f"{words.moment(at, view):%H:%M}  "
         self._tell(text.cut((Span(time_of_day, "dim"), Span(title)), view), view)
 
     def notice(self, notice: Notice) -> None:
         view = self._console.view()
-        self._tell(notice_line(notice, view, "notice: "), view)
+        heard = notice._replace(at=self._not_back(notice.at))
+        self._tell(notice_line(heard, view, "notice: "), view)
 
     def frame(self, reply: wire.StatusReply, seconds: float) -> bool:  # noqa: ARG002 - nothing is drawn
         time.sleep(seconds)
         return True
+
+    def _not_back(self, at: int) -> int:
+        self._told_until = max(self._told_until, at)
+        return self._told_until
 
     def _tell(self, line: Line, view: View) -> None:
         self._console.say(text.paint([line], view))

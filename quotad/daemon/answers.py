@@ -17,8 +17,16 @@ from quotad.engine import Engine
 from quotad.intake.intake import Intake
 from quotad.ipc import replies
 from quotad.ipc.requests import Method, Methods
-from quotad.sinks.notifier import Notifier
+from quotad.sinks.notifier import UNAVAILABLE, Notifier
 from quotad.store.thread import LedgerThread
+
+REMEDIES = {
+    "settings-invalid": "mend the file (`quotactl config check` says where), then `quotactl sync`",
+    "ledger-set-aside": "nothing; keep or delete the file that was set aside",
+    "unreadable": "make it readable for you, or ignore it: everything else is counted",
+    "watch-unavailable": "nothing; files are looked at every few seconds all the same",
+}
+REMEDY_OTHERWISE = "mend what the message names; it is tried again by itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +141,9 @@ class Answers:
 
     def _problems(self) -> list[wire.CheckReply]:
         return [
-            _check(problem.code, problem.message, remedy="see the message; it is tried again by itself")
+            _check(problem.code, problem.message, remedy=REMEDIES.get(problem.code, REMEDY_OTHERWISE))
             for problem in self.engine.state.problems.values()
-            if problem.code != "notifier-unavailable"
+            if problem.code != UNAVAILABLE
         ]
 
     def _transcripts(self) -> wire.CheckReply:
@@ -160,8 +168,8 @@ class Answers:
         )
         return _check(
             "lines",
-            f"{malformed} lines could not be read and were skipped, "
-            f"{worst.malformed} of them in {worst.path}{others}",
+            f"{_lines(malformed)} could not be read and {'was' if malformed == 1 else 'were'} skipped, "
+            f"{worst.malformed} of them in {worst.path}: some are normal after a crash{others}",
         )
 
     def _reading(self) -> wire.CheckReply:
@@ -173,7 +181,7 @@ class Answers:
     async def _ledger_check(self) -> wire.CheckReply:
         path = self.paths.state / "ledger.db"
         size = await asyncio.to_thread(_size, path)
-        return _check("ledger", f"{path} holds {size / 1e6:.1f} MB")
+        return _check("ledger", f"{path} is sound and has {size / 1000:,.0f} kB")
 
     async def _notices(self) -> wire.CheckReply:
         channels = await self.notifier.probe()
@@ -198,6 +206,10 @@ class Answers:
     async def _shutdown(self, _: wire.NoParams) -> wire.Done:
         self.stop()
         return {"ok": True}
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
 
 
 def _check(name: str, message: str, *, remedy: str = "") -> wire.CheckReply:

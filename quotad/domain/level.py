@@ -15,6 +15,8 @@ class Level(StrEnum):
     CRITICAL = "critical"
 
 
+FULL = 100.0
+
 _FROM_PERCENT = (
     (95.0, Level.CRITICAL),
     (90.0, Level.DANGER),
@@ -29,6 +31,14 @@ ADVICE = {
     Level.DANGER: "Wrap up what is open; start nothing new.",
     Level.CRITICAL: "Save your work now; the limit is close.",
 }
+
+
+USED_UP = "The quota is used up; wait for the reset."
+
+
+def advice_of(percent: float) -> str:
+    """What to do at ``percent`` used."""
+    return USED_UP if percent >= FULL else ADVICE[level_of(percent)]
 
 
 def level_of(percent: float) -> Level:

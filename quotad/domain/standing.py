@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from quotad.domain.instant import CLOCK_SLACK, MINUTE, Instant, Millis
 from quotad.domain.ledger import Totals
-from quotad.domain.level import ADVICE, Level, level_of
+from quotad.domain.level import Level, advice_of, level_of
 from quotad.domain.notice import Basis
 from quotad.domain.policy import Policy, WindowSpec
 from quotad.domain.reading import Reading, best_reading
@@ -264,6 +264,5 @@ def _session_state(ended: Instant | None, window: Window, now: Instant) -> Sessi
 
 
 def _advice(windows: tuple[WindowStanding, ...]) -> tuple[str, ...]:
-    """What to do next: the advice of the worst level of all running windows."""
-    levels = [window.level for window in windows if window.level is not None and window.is_open]
-    return (ADVICE[max(levels, key=list(Level).index, default=Level.PLENTY)],)
+    """What to do next, by the window that is used most."""
+    return (advice_of(max((window.percent or 0.0 for window in windows if window.is_open), default=0.0)),)

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypedDict, assert_never
 
 from quotad import wire
 from quotad.domain.instant import MINUTE, Instant, Millis
-from quotad.domain.level import ADVICE, Level
+from quotad.domain.level import ADVICE, Level, advice_of
 from quotad.domain.notice import Notice, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
 from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
 
@@ -153,7 +153,7 @@ class _Local:
 def _threshold(notice: ThresholdNotice, local: _Local) -> Words:
     used = math.floor(notice.percent + 1e-6)
     sentences = [
-        ADVICE[notice.level],
+        advice_of(notice.percent),
         f"{_left(notice, used)} left ({notice.basis}).",
         _end(notice, local),
         *_lateness(notice.at, local),

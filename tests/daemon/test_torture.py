@@ -57,6 +57,7 @@ def cursors_first(self, batch):
     while late:
         append(self, late.pop())
     late.append(replace(batch, cursors=[]))
+    return []
 LedgerFile.append = cursors_first
 """,
     # Whatever was read is taken for whole lines.

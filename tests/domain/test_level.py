@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quotad.domain.level import ADVICE, Level, level_of
+from quotad.domain.level import ADVICE, USED_UP, Level, advice_of, level_of
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_each_level_includes_its_lower_end(percent: float, expected: Level) -> N
 def test_every_level_says_what_to_do() -> None:
     """No level is without advice."""
     assert set(Level) == set(ADVICE)
+
+
+def test_what_is_used_up_is_said_to_be() -> None:
+    """Nobody is told that the limit is close when it is behind them."""
+    assert (ADVICE[Level.CRITICAL], USED_UP) == (advice_of(99.9), advice_of(100.0))

@@ -265,7 +265,8 @@ def test_copied_lines_open_no_session() -> None:
 
 
 def test_advice_is_that_of_the_worst_level() -> None:
-    """While nothing runs, any task fits."""
+    """While nothing runs, any task fits; when all is used, only the reset helps."""
     state = started()
     assert ("Any task fits.",) == standing(state, T0).advice
     assert ("Wrap up what is open; start nothing new.",) == seen(state, call("m", output=182_000)).advice
+    assert ("The quota is used up; wait for the reset.",) == seen(state, call("n", output=18_000)).advice

@@ -122,6 +122,29 @@ def test_a_mistyped_command_is_recognised(here: Surroundings, typed: str, meant:
     assert f"Did you mean `quotactl {meant}`?" in here.run(typed).stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("start", "quotactl up"),
+        ("restart", "quotactl down && quotactl up"),
+        ("stop", "quotactl down"),
+        ("help", "quotactl -h"),
+        ("version", "quotactl --version"),
+        ("config chekc", "quotactl config check"),
+        ("config help", "quotactl config -h"),
+        ("notify tset", "quotactl notify test"),
+        ("service instal", "quotactl service install"),
+        ("service stop", "quotactl down"),
+    ],
+)
+def test_what_others_call_a_command_is_recognised(here: Surroundings, typed: str, meant: str) -> None:
+    """In the same words at the top and in a group."""
+    result = here.run(*typed.split())
+    said = f"Error: There is no command {typed.rsplit(maxsplit=1)[-1]!r}. Did you mean `{meant}`?\n"
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert result.stderr.endswith(said)
+
+
 def test_a_strange_command_gets_no_guess(here: Surroundings) -> None:
     """A guess far off would only confuse."""
     assert "Did you mean" not in here.run("xyzzy").stderr

@@ -16,6 +16,7 @@ from quotad import wire
 from tests.quotactl.conftest import Surroundings
 from tests.quotactl.fake_daemon import FakeDaemon
 from tests.quotactl.replies import NOW, status, view
+from tests.quotactl.replies import daemon as a_daemon
 from tests.quotactl.snapshot import assert_snapshot
 
 HEALTHY: wire.DoctorReply = {
@@ -121,12 +122,32 @@ def test_with_exit_zero_both_are_on_standard_output(here: Surroundings) -> None:
     assert "quotactl up" in result.stdout
 
 
+ALL_COUNTED: wire.SyncReply = {"caught_up": True, "seconds": 0.2}
+
+
 def test_sync_says_that_all_is_counted(here: Surroundings) -> None:
     """The time limit is passed on."""
-    with FakeDaemon(here.socket, {"sync": {"caught_up": True, "seconds": 0.2}}) as daemon:
+    with FakeDaemon(here.socket, {"sync": ALL_COUNTED, "status": status()}) as daemon:
         result = here.run("sync", "--timeout", "2.5")
     assert (0, "Everything on disk is counted (0.2 s).\n") == (result.exit_code, result.stdout)
-    assert ("sync", {"timeout": 2.5}) == daemon.asked[-1]
+    assert result.stderr == ""
+    assert ("sync", {"timeout": 2.5}) in daemon.asked
+
+
+def test_sync_names_settings_that_are_refused(here: Surroundings) -> None:
+    """On standard error, and with 0: everything is counted, by the old settings. No other problem is told."""
+    problems = [
+        {"code": code, "message": message, "since": NOW}
+        for code, message in (
+            ("settings-invalid", "config.toml: plan: must be free\x1b[2J"),
+            ("log-missing", "no log"),
+        )
+    ]
+    reply = status(daemon=a_daemon(problems=problems))
+    with FakeDaemon(here.socket, {"sync": ALL_COUNTED, "status": reply}):
+        result = here.run("sync")
+    assert (0, "Everything on disk is counted (0.2 s).\n") == (result.exit_code, result.stdout)
+    assert result.stderr == "The settings are refused: config.toml: plan: must be free?[2J\n"
 
 
 def test_sync_that_runs_out_of_time_is_1(here: Surroundings) -> None:
@@ -178,6 +199,32 @@ def test_doctor_without_a_daemon_quotes_its_last_words(here: Surroundings) -> No
     assert (69, "") == (result.exit_code, result.stdout)
     assert "  the disk is full?[2J" in result.stderr
     assert "quotactl up" in result.stderr
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "(not installed)"])
+def test_doctor_without_a_daemon_quotes_the_last_start_alone(here: Surroundings, version: str) -> None:
+    """What went wrong last week is no reason today."""
+    (here.root / "state").mkdir()
+    start = f"INFO quotad {version} starts"
+    (here.root / "state" / "quotad.log").write_text(f"{start}\nlast week\n{start}\nit starts\ntoday\n")
+    result = here.run("doctor")
+    assert f":\n  {start}\n  it starts\n  today\n" in result.stderr
+    assert "last week" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        ("import sys; print(sys.argv[1], 'finds no fault')", "--check-config finds no fault"),
+        ("import sys; print('plan: must be free', file=sys.stderr); sys.exit(78)", "plan: must be free"),
+    ],
+)
+def test_doctor_without_a_daemon_checks_the_settings(here: Surroundings, source: str, verdict: str) -> None:
+    """Whether quotad would start with them is what it says itself."""
+    here.install("quotad", source)
+    result = here.run("doctor")
+    assert (69, "") == (result.exit_code, result.stdout)
+    assert result.stderr.endswith(f"The settings, by quotad --check-config:\n  {verdict}\n")
 
 
 def test_doctor_notes_another_version(here: Surroundings) -> None:

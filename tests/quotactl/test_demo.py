@@ -11,10 +11,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from quotactl import text
 from quotactl.demo import story
-from quotactl.demo.stage import Clock, stage_of
+from quotactl.demo.command import closing
+from quotactl.demo.show import lines_show
+from quotactl.demo.stage import Clock, Notice, stage_of
 from quotad import wire
 from tests.quotactl.conftest import Surroundings
+from tests.quotactl.replies import view
 from tests.quotactl.terminal import ORDINARY_SCREEN, SECONDS, Terminal
 
 LIMIT = 200_000
@@ -122,9 +126,37 @@ def test_in_a_pipe_it_tells_the_day_in_lines(theatre: Surroundings) -> None:
     assert percents == sorted(percents)
     assert 95 <= percents[-1] < 100
     assert re.search(r"^\d\d:\d\d  notice: 5-hour quota is back", result.stdout, re.MULTILINE)
+    times = re.findall(r"^(\d\d:\d\d)  ", result.stdout, re.MULTILINE)
+    assert times == sorted(times)
     assert "218k tokens" in result.stdout
     assert "quotactl up" in result.stdout.splitlines()[-1]
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_a_line_that_is_told_late_does_not_go_back(
+    here: Surroundings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It bears the time of the line before it."""
+    eleven, minute = wire.instant("2026-11-22T10:00:00.000Z"), 60_000
+    with lines_show(here.console()) as show:
+        show.event(eleven, "a")
+        show.notice(Notice(eleven - minute, "b", "c"))
+        show.notice(Notice(eleven + 2 * minute, "d", "e"))
+        show.event(eleven + minute, "f")
+    told = capsys.readouterr().out
+    assert told == "11:00  a\n11:00  notice: b. c\n11:02  notice: d. e\n11:02  f\n"
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_the_closing_words_are_wrapped(here: Surroundings, width: int) -> None:
+    """Nothing of them is cut off, and the command to copy stays in one line."""
+    with stage_of(here.console(), 1.0) as stage:
+        shown = text.paint(closing(stage, finished=True, view=view(width)), view(width))
+    assert max(map(len, shown.splitlines())) <= width
+    words = " ".join(shown.split())
+    assert "a window that filled, reset, and opened again" in words
+    assert "The demo's daemon has ended, and its files are gone." in words
+    assert shown.splitlines()[-1].endswith("quotactl up && quotactl status")
 
 
 def test_on_a_terminal_it_draws_and_leaves_with_a_key(theatre: Surroundings) -> None:

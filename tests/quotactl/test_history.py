@@ -170,6 +170,49 @@ def test_csv_has_every_field(here: Surroundings) -> None:
     assert second[:5] == ["/c", "/home/ana/.claude", "62345", "14", "7"]
 
 
-def test_csv_of_nothing_is_its_head() -> None:
-    """A program that reads it finds the columns it expects."""
-    assert csv_text([]) == "spent,messages,estimated_tokens,input,output,cache_write,cache_read\n"
+@pytest.mark.parametrize("by", TABLES)
+def test_csv_of_nothing_is_its_head(by: wire.GroupBy) -> None:
+    """A program that reads it finds the columns it expects, and each field of a row has one."""
+    head = csv_text([], by)
+    assert head == csv_text(TABLES[by], by).splitlines(keepends=True)[0]
+    fields = {field for row in TABLES[by] for field in row} - {"tokens"}
+    assert fields == set(head.strip().split(",")) - {"input", "output", "cache_write", "cache_read"}
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [
+        ("2026-11-02", "2026-11-01"),
+        ("today", "7d"),
+        ("2026-11-01T00:01", "2026-11-01"),
+        ("2026-11-01", "2026-10-31T22:59:59Z"),
+    ],
+)
+def test_an_end_before_the_beginning_is_wrong_usage(here: Surroundings, since: str, until: str) -> None:
+    """It is found before a daemon is looked for, and the option is named."""
+    result = here.run("history", "--since", since, "--until", until)
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "Invalid value for '--until'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--since", "2026-11-01", "--until", "2026-11-01"),
+        ("--since", "2026-11-01", "--until", "2026-10-31T23:00:00Z"),
+        ("--since", "2026-11-01T00:00Z", "--until", "2026-11-01", "--utc"),
+    ],
+)
+def test_an_end_at_the_beginning_is_asked_about(here: Surroundings, arguments: tuple[str, ...]) -> None:
+    """Nothing lies in it, and that is an answer; a date begins at midnight where the person is."""
+    with FakeDaemon(here.socket, {"history": []}):
+        assert here.run("history", *arguments).exit_code == 0
+
+
+def test_a_date_without_a_midnight_is_left_to_the_daemon(here: Surroundings) -> None:
+    """The calendar's first day had none east of Greenwich, and that is no traceback."""
+    with FakeDaemon(here.socket, {"history": []}):
+        result = here.process(
+            *("history", "--since", "0001-01-01", "--until", "2026-11-01T00:00Z"), TZ="Europe/Berlin"
+        )
+    assert (0, "") == (result.returncode, result.stderr)

@@ -63,7 +63,7 @@ TEXTS: dict[str, tuple[Notice, str, str, Urgency]] = {
     "beyond the limit, and run out already": (
         threshold(103.0, threshold=95.0, remaining=0, runs_out_at=NOW),
         "5-hour quota: 103 % used",
-        "Save your work now; the limit is close. 0 of 200k tokens left (measured). Resets at 13:00.",
+        "The quota is used up; wait for the reset. 0 of 200k tokens left (measured). Resets at 13:00.",
         Urgency.CRITICAL,
     ),
     "a window that is known by readings alone, resetting tomorrow": (
