@@ -8,7 +8,7 @@ import os
 import signal
 import sqlite3
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,7 +129,7 @@ class Daemon:
         refusal: Exception | None = None
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                self._start()
+                self._start(self._intake.run)
                 for work in (self._announcer.run(), self._notifier.run(), self._stop_serving()):
                     self._tasks.create_task(work)
                 await self._read_what_is_current()
@@ -160,7 +160,7 @@ class Daemon:
         self._end_on_signals()
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                self._start()
+                self._start(self._intake.read)
                 self._tasks.create_task(self._stop())
                 await self._intake.caught_up.wait()
                 self._stopping.set()
@@ -188,7 +188,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stopping.set)
         return loop
 
-    def _start(self) -> None:
+    def _start(self, read: Callable[[Sequence[Places]], Coroutine[None, None, None]]) -> None:
         places = self._places(self._settings)
         accounts = tuple(place.account for place in places)
         self._engine.submit(PolicyChanged(self._engine.state.policy, accounts))
@@ -199,7 +199,7 @@ class Daemon:
             self._tasks.create_task(self._end_with(self._surroundings.parent))
         self._watch_quiet_hours()
         self._tasks.create_task(self._engine.keep_time())
-        self._reading = self._tasks.create_task(self._intake.run(places))
+        self._reading = self._tasks.create_task(read(places))
 
     async def _read_what_is_current(self) -> None:
         """Wait for the first reading, and keep the service manager from losing patience meanwhile."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.inputs import Seen
 from quotad.domain.state import Account
-from quotad.domain.usage import AccountId, SessionId, UsageEvent
+from quotad.domain.usage import AccountId
 from quotad.sources.scan import Unreadable
 from quotad.sources.tail import Decode, finished, read_file
 from quotad.sources.tree import Found
@@ -67,16 +67,15 @@ def news(batch: Batch, account: Account) -> Seen:
     Of older usage that is one event a session, which says that chains may resume elsewhere and that the
     session was measured, and whatever is of a call that is in memory too: a copy. Of older log events one.
     """
-    horizon = account.horizon
+    horizon, holds = account.horizon, account.ledger.holds
     recent = [event for event in batch.usage if event.at >= horizon]
     copied = {event.message for event in recent}
-    old: dict[SessionId, UsageEvent] = {}
-    for event in batch.usage:
-        if event.at < horizon:
-            if event.message in copied or account.ledger.holds(event.message):
-                recent.append(event)
-            else:
-                old[event.session] = event
+    old = {event.session: event for event in batch.usage if event.at < horizon}
+    copies = [
+        event
+        for event in batch.usage
+        if event.at < horizon and (event.message in copied or holds(event.message))
+    ]
     logs = [event for event in batch.logs if event.at >= horizon]
     old_logs = [event for event in batch.logs if event.at < horizon][:1]
-    return Seen(batch.account, (*old.values(), *recent), (*old_logs, *logs), tuple(batch.readings))
+    return Seen(batch.account, (*old.values(), *copies, *recent), (*old_logs, *logs), tuple(batch.readings))

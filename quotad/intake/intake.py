@@ -40,9 +40,9 @@ LIVE_BYTES_MAX = 4 * 1024 * 1024
 """A file that grew by more is left to the reading thread, so that no answer waits for it."""
 LIVE_FILES_MAX = 100
 """More changed files than this at once are left to the reading thread, too."""
-HOT_SECONDS = 3.0
+HOT_SECONDS = 5.0
 """Hot files are looked at this often without any hint."""
-LOOKS_PER_SWEEP = 10
+LOOKS_PER_SWEEP = 6
 """After so many looks at the hot files all files are looked at."""
 
 LEDGER_TROUBLE = "ledger-unavailable"
@@ -113,14 +113,20 @@ class Intake:
     async def run(self, places: Sequence[Places]) -> None:
         """Read what is there and follow it for ever; the engine knows the accounts already."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.read(places))
+            await self.current.wait()
+            tasks.create_task(self._look_again_and_again())
+            tasks.create_task(self._follow_hints())
+
+    async def read(self, places: Sequence[Places]) -> None:
+        """Read what is there, without following it; goes on until it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._questions.run())
             tasks.create_task(self._recorder.run())
             await self._open(places)
             tasks.create_task(self._recover())
             tasks.create_task(self._read_history())
             await self.current.wait()
-            tasks.create_task(self._look_again_and_again())
-            tasks.create_task(self._follow_hints())
             tasks.create_task(self._catch_up())
 
     async def refresh(self) -> None:
@@ -361,11 +367,12 @@ class Intake:
     def _correct(self, batch: Batch, known: list[UsageEvent]) -> None:
         """What was taken for a new call may be a copy of one from before memory begins: the ledger knows."""
         account = self._engine.state.accounts.get(batch.account)
-        if account is not None:
-            recent = {event.message for event in batch.usage if event.at >= account.horizon}
-            older = [row for row in known if row.at < account.horizon and row.message in recent]
-            if older:
-                self._engine.submit(Seen(batch.account, tuple(older)))
+        if account is None or batch.latest < account.horizon:
+            return
+        recent = {event.message for event in batch.usage if event.at >= account.horizon}
+        older = [row for row in known if row.at < account.horizon and row.message in recent]
+        if older:
+            self._engine.submit(Seen(batch.account, tuple(older)))
 
     def _tell_unreadable(self) -> None:
         unreadable = [one for files in self._accounts for one in files.unreadable]
