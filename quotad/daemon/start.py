@@ -26,7 +26,7 @@ from quotad.store.thread import LedgerThread
 LEDGER_NAME = "ledger.db"
 
 COLLECTED_OBJECTS = 100_000
-"""Reading makes millions of small tuples and hardly a cycle: looking for cycles more often costs 7 % of it."""
+"""Reading makes millions of tuples and hardly a cycle: looking for cycles more often costs 7 % of it."""
 
 EXIT_FAILED = 1
 EXIT_HELD = 75
