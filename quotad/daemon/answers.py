@@ -218,4 +218,6 @@ def _check(name: str, message: str, *, remedy: str = "") -> wire.CheckReply:
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    """Bytes of the ledger with what is still in its log."""
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
