@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.inputs import Seen
 from quotad.domain.state import Account
-from quotad.domain.usage import AccountId
+from quotad.domain.usage import AccountId, UsageEvent
 from quotad.sources.scan import Unreadable
 from quotad.sources.tail import Decode, finished, read_file
 from quotad.sources.tree import Found
@@ -78,4 +78,16 @@ def news(batch: Batch, account: Account) -> Seen:
     ]
     logs = [event for event in batch.logs if event.at >= horizon]
     old_logs = [event for event in batch.logs if event.at < horizon][:1]
-    return Seen(batch.account, (*old.values(), *copies, *recent), (*old_logs, *logs), tuple(batch.readings))
+    return Seen(batch.account, (*old.values(), *recent, *copies), (*old_logs, *logs), tuple(batch.readings))
+
+
+def corrections(batch: Batch, known: Iterable[UsageEvent], account: Account) -> Seen | None:
+    """What the ledger on disk knows better: a call that seemed new may be a copy of one before memory begins.
+
+    ``known``: the rows of those calls of the batch that the ledger had before.
+    """
+    if batch.latest < account.horizon:
+        return None
+    recent = {event.message for event in batch.usage if event.at >= account.horizon}
+    older = tuple(row for row in known if row.at < account.horizon and row.message in recent)
+    return Seen(batch.account, older) if older else None

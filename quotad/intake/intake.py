@@ -19,13 +19,13 @@ from typing import NamedTuple
 from quotad.clock import Clock
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.effects import Anchor, Recall
-from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered, Seen
+from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered
 from quotad.domain.instant import Instant
 from quotad.domain.policy import WindowSpec
 from quotad.domain.usage import AccountId, UsageEvent
 from quotad.engine import Engine
 from quotad.intake.files import AccountFiles, Places
-from quotad.intake.history import BATCH_BYTES, Order, news, read
+from quotad.intake.history import BATCH_BYTES, Order, corrections, news, read
 from quotad.intake.portions import submit
 from quotad.intake.questions import Questions
 from quotad.intake.recollection import let_go
@@ -365,14 +365,10 @@ class Intake:
             await self._sweep()
 
     def _correct(self, batch: Batch, known: list[UsageEvent]) -> None:
-        """What was taken for a new call may be a copy of one from before memory begins: the ledger knows."""
         account = self._engine.state.accounts.get(batch.account)
-        if account is None or batch.latest < account.horizon:
-            return
-        recent = {event.message for event in batch.usage if event.at >= account.horizon}
-        older = [row for row in known if row.at < account.horizon and row.message in recent]
-        if older:
-            self._engine.submit(Seen(batch.account, tuple(older)))
+        better = None if account is None else corrections(batch, known, account)
+        if better is not None:
+            self._engine.submit(better)
 
     def _tell_unreadable(self) -> None:
         unreadable = [one for files in self._accounts for one in files.unreadable]
