@@ -74,6 +74,8 @@ class LineCutter:
         return Cut(dropped, block, OVERLONG if overlong else NO_LINES)
 
     def _complete(self, end: memoryview) -> bytes:
+        if not self.held:
+            return bytes(end)
         self._held.write(end)
         given, self._held = self._held.getvalue(), io.BytesIO()
         return given

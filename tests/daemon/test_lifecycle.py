@@ -9,6 +9,7 @@ import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -102,7 +103,9 @@ def test_under_load_it_ends_in_time_and_loses_nothing(place: Place) -> None:
     with ThreadPoolExecutor(4) as clients, place.running() as quotad:
         status = quotad.status()
         assert status["daemon"]["progress"] is not None, "everything had been read already"
-        asking = [clients.submit(ask_on_and_on, quotad) for _ in range(4)]
+        answered = [Event() for _ in range(4)]
+        asking = [clients.submit(ask_on_and_on, quotad, event) for event in answered]
+        assert all(event.wait(10) for event in answered)
         assert (0, True) == ended(quotad, signal.SIGTERM)
         assert all(asked.result() for asked in asking)
     with place.running() as quotad:
@@ -110,8 +113,8 @@ def test_under_load_it_ends_in_time_and_loses_nothing(place: Place) -> None:
         assert lines == sum(row["messages"] for row in quotad.history("model"))
 
 
-def ask_on_and_on(quotad: Quotad) -> int:
-    """How many answers there were until the daemon was gone."""
+def ask_on_and_on(quotad: Quotad, answered: Event) -> int:
+    """How many answers there were until the daemon was gone; ``answered`` is set by the first."""
     answers = 0
     while True:
         try:
@@ -119,6 +122,7 @@ def ask_on_and_on(quotad: Quotad) -> int:
         except (OSError, ValueError):
             return answers
         answers += 1
+        answered.set()
 
 
 # The beginning.
