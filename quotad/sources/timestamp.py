@@ -6,11 +6,12 @@ of either (Python 3.11).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from quotad.domain.instant import DAY, SECOND, Instant
+from quotad.domain.instant import Instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def instant(text: str) -> Instant:
@@ -21,5 +22,4 @@ def instant(text: str) -> Instant:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"no offset from UTC: {text!r}")
-    since = moment - _EPOCH
-    return since.days * DAY + since.seconds * SECOND + since.microseconds // 1000
+    return (moment - _EPOCH) // _MILLISECOND

@@ -17,7 +17,6 @@ from typing import Annotated
 import msgspec
 
 from quotad.domain.cursor import Batch
-from quotad.domain.reading import Reading
 from quotad.domain.usage import TOKEN_COUNT_MAX, MessageId, RequestId, SessionId, Tokens, UsageEvent
 from quotad.sources import limit_text
 from quotad.sources.lines import CLOSE, OPEN, UNDECODABLE, Counts, is_object, mended, require_utf8, stripped
@@ -127,7 +126,7 @@ def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
                 lines -= 1
             elif not is_object(line):
                 malformed += 1
-            elif chosen and (b'"assistant"' in line or b'"progress"' in line):
+            elif chosen:
                 try:
                     before = _take(line, batch, zone, said_before)
                 except UNDECODABLE:
@@ -143,39 +142,37 @@ def _take(line: bytes, batch: Batch, zone: tzinfo | None, before: _Assistant | N
     ``before`` is what the line right before this one said. Raises what ``UNDECODABLE`` lists.
     """
     outer = _outer(line)
-    if outer is None or (spoken := outer.spoken) is None or spoken.message is None:
+    if outer is None or (spoken := outer.spoken) is None or (message := spoken.message) is None:
         return None
-    model = spoken.message.model or ""
-    if _may_be_limit_hit(spoken, model):
-        reading = _limit_hit(line, spoken.timestamp or "", zone)
-        if reading is not None:
-            batch.readings.append(reading)
-            batch.latest = max(batch.latest, reading.received_at)
+    model = message.model or ""
+    # Old lines lack the flag; where it is false the words are no error ("No response requested.").
+    flag = spoken.is_api_error_message
+    if flag is True or (flag is None and model == "<synthetic>"):
+        _take_limit_hit(line, spoken.timestamp or "", batch, zone)
     # Claude Code's own words come from a model in angle brackets, with zeros for usage.
-    usage = spoken.message.usage
-    if usage is None or model.startswith("<"):
+    if message.usage is None or model[:1] == "<":
         return None
-    message, request = _identity(spoken, spoken.message.id)
     at = instant(spoken.timestamp or "")
+    # A call has a line a content block: most are the same event but for the time.
     if before is None or at < batch.usage[-1].at or not _says_the_same(before, outer):
         batch.usage.append(
             UsageEvent(
-                message,
-                request,
+                _identity(spoken, message),
+                RequestId(spoken.request_id or ""),
                 at,
                 SessionId(intern(outer.session_id or "")),
                 intern(model),
                 intern(outer.cwd or ""),
                 outer.is_sidechain is True,
-                _tokens(usage),
+                _tokens(message.usage),
             )
         )
     batch.latest = max(batch.latest, at)
-    return outer if isinstance(outer, _Assistant) else None
+    return outer if outer is spoken else None
 
 
 def _says_the_same(one: _Assistant, other: _Assistant | _Progress) -> bool:
-    """Whether two lines would be the same event but for the time: a call has a line a content block."""
+    """Whether two lines would be the same event but for the time."""
     return (
         isinstance(other, _Assistant)
         and one.message == other.message
@@ -193,29 +190,27 @@ def _outer(line: bytes) -> _Assistant | _Progress | None:
     (A user line's tool result may hold a ``usage`` too: that of a call which has lines of its own.)
     """
     require_utf8(line)
-    outer = None
     try:
         outer = _decode_assistant(line)
         kind = outer.type
+        if kind == "assistant":
+            return outer
     except msgspec.DecodeError:
         line = mended(line)
         kind = _decode_kind(line).type
-    if kind == "assistant":
-        return outer or _decode_assistant(line)
-    if kind == "progress":
-        return _decode_progress(line)
-    return None
+        if kind == "assistant":
+            return _decode_assistant(line)
+    return _decode_progress(line) if kind == "progress" else None
 
 
-def _identity(spoken: _Spoken, message: str | None) -> tuple[MessageId, RequestId]:
+def _identity(spoken: _Spoken, message: _Message) -> MessageId:
     """A prefix keeps request ids and uuids from ever meeting a message id."""
-    request = RequestId(spoken.request_id or "")
-    if message:
-        return MessageId(message), request
-    if request:
-        return MessageId("request:" + request), request
+    if message.id:
+        return MessageId(message.id)
+    if spoken.request_id:
+        return MessageId("request:" + spoken.request_id)
     if spoken.uuid and isinstance(spoken.uuid, str):
-        return MessageId("uuid:" + spoken.uuid), request
+        return MessageId("uuid:" + spoken.uuid)
     raise ValueError("usage without an identity")
 
 
@@ -225,26 +220,24 @@ def _tokens(usage: _Usage) -> Tokens:
     nested = usage.cache_creation
     if nested is not None:
         parts = (nested.ephemeral_5m_input_tokens or 0) + (nested.ephemeral_1h_input_tokens or 0)
-        if parts > TOKEN_COUNT_MAX:
-            raise ValueError("more cache writes than can be")
-        cache_write = max(cache_write, parts)
+        if parts > cache_write:
+            cache_write = parts
+            if parts > TOKEN_COUNT_MAX:
+                raise ValueError("more cache writes than can be")
     return Tokens(
         usage.input_tokens or 0, usage.output_tokens or 0, cache_write, usage.cache_read_input_tokens or 0
     )
 
 
-def _may_be_limit_hit(spoken: _Spoken, model: str) -> bool:
-    """Old lines lack the flag; where it is false the words are no error ("No response requested.")."""
-    flag = spoken.is_api_error_message
-    return flag is True or (flag is None and model == "<synthetic>")
-
-
-def _limit_hit(line: bytes, timestamp: str, zone: tzinfo | None) -> Reading | None:
-    """What the line's words say; words of an unknown shape, in progress lines too, or time say nothing."""
+def _take_limit_hit(line: bytes, timestamp: str, batch: Batch, zone: tzinfo | None) -> None:
+    """Take what the words say; of an unknown shape (in progress lines too) or time they say nothing."""
     try:
         content = _decode_notice(mended(line)).message.content
         at = instant(timestamp)
     except UNDECODABLE:
-        return None
+        return
     texts = [content] if isinstance(content, str) else [block.text for block in content]
-    return limit_text.read("\n".join(texts), at, zone)
+    reading = limit_text.read("\n".join(texts), at, zone)
+    if reading is not None:
+        batch.readings.append(reading)
+        batch.latest = max(batch.latest, reading.received_at)

@@ -83,12 +83,9 @@ class _Ids(NamedTuple):
     places: Mapping[str, int]
 
     def columns(self, event: UsageEvent) -> _Columns:
-        _, request, at, session, model, cwd, sidechain, tokens = event
-        one, two, three, four = tokens
-        return (
-            *(request, at, self.sessions[session], self.models[model], self.places[cwd]),
-            *(sidechain, one, two, three, four),
-        )
+        _, request, at, session, model, cwd, sidechain, (one, two, three, four) = event
+        session_id, model_id, place_id = self.sessions[session], self.models[model], self.places[cwd]
+        return (request, at, session_id, model_id, place_id, sidechain, one, two, three, four)
 
 
 class _Sums:
@@ -139,12 +136,13 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
     changed: list[tuple[int | str, ...]] = []
     contending: list[tuple[int | str, ...]] = []
     for key in keys:
+        rows = heard[key]
         was = known.get(key)
-        rows = heard[key] if was is None else _joined(was.rows, heard[key])
         if was is not None:
+            rows = _joined(was.rows, rows)
             met += rows.values()
-        if was is not None and rows == was.rows:
-            continue
+            if rows == was.rows:
+                continue
         call = standing_call(rows.values())
         columns = ids.columns(call)
         contested = len(rows) > 1
