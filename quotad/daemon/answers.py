@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
+from typing import NamedTuple
 
 from quotad import wire
 from quotad.clock import Clock
@@ -29,8 +30,7 @@ REMEDIES = {
 REMEDY_OTHERWISE = "mend what the message names; it is tried again by itself"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who answers: made anew at each start."""
 
     version: str

@@ -10,18 +10,17 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TypedDict, assert_never
+from typing import NamedTuple, TypedDict, assert_never
 
 from quotad import instance, settings, wire
 from quotad.clock import Clock
 from quotad.daemon.announcer import Announcer
 from quotad.daemon.answers import Answers, Identity
 from quotad.daemon.choices import channels_of, places_of, policy_of
+from quotad.daemon.signals import taken_over
+from quotad.daemon.upkeep import Upkeep
 from quotad.domain.effects import Anchor, Announce, Changed, Effect, Recall, WakeAt
-from quotad.domain.inputs import FellBehind, PolicyChanged, ProblemCleared, ProblemRaised, QuietChanged
-from quotad.domain.instant import DAY, MINUTE, Instant
+from quotad.domain.inputs import FellBehind, PolicyChanged, ProblemCleared, ProblemRaised
 from quotad.domain.state import State
 from quotad.engine import Engine
 from quotad.intake.files import Places
@@ -34,10 +33,6 @@ from quotad.sinks.notifier import Channels, Notifier
 from quotad.sinks.snapshot import Snapshots
 from quotad.store.thread import LedgerThread
 
-UPKEEP_SECONDS = 30.0
-"""Lock, socket and quiet hours are looked at this often."""
-LEAST_SECONDS = 0.1
-"""No upkeep follows another sooner, however fast a demo's clock runs."""
 LAST_NOTICES_SECONDS = 1.5
 """So long the end waits for notices that are on their way."""
 START_EXTENSION_SECONDS = 60.0
@@ -45,14 +40,10 @@ START_EXTENSION_SECONDS = 60.0
 PARENT_SECONDS = 1.0
 """A demo's daemon looks for its demo this often."""
 
-LOCK_TROUBLE = "lock-unavailable"
-SOCKET_TROUBLE = "socket-unavailable"
-
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """The world that this process was started in; ``parent`` is the process to end with, if any."""
 
     paths: wire.Paths
@@ -91,17 +82,25 @@ class Daemon:
         paths, clock = surroundings.paths, surroundings.clock
         self._surroundings = surroundings
         self._settings = chosen
-        self._held = held
         self._clock = clock
         self._ledger = ledger
         self._stopping = asyncio.Event()
-        self._let_go_next: Instant = 0
         self._engine = Engine(State(policy_of(chosen)), clock, self._carry)
-        self._intake = Intake(self._engine, ledger, clock)
+        self._intake = Intake(self._engine, ledger, clock, self._is_followed)
         self._snapshots = Snapshots(paths.root, self._engine.standing, clock, self._trouble)
         self._notifier = Notifier(self._channels(chosen), clock, None, self._trouble)
         self._announcer = Announcer(ledger, self._notifier)
         self._readiness = Readiness(surroundings.environment.get("NOTIFY_SOCKET"))
+        self._upkeep = Upkeep(
+            chosen,
+            self._intake,
+            held,
+            self._engine,
+            self._announcer,
+            self._readiness,
+            clock,
+            self._trouble,
+        )
         self._answers = Answers(
             Identity(surroundings.version, os.getpid(), uuid.uuid4().hex, clock.now()),
             paths,
@@ -124,32 +123,32 @@ class Daemon:
 
         Raises ``SocketRefused``, and ``AnotherDaemon`` when the lock was lost to one.
         """
-        loop = self._end_on_signals()
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         refusal: Exception | None = None
-        try:
-            async with asyncio.TaskGroup() as self._tasks:
-                self._start(self._intake.run)
-                for work in (self._announcer.run(), self._notifier.run(), self._stop_serving()):
-                    self._tasks.create_task(work)
-                await self._read_what_is_current()
-                self._tasks.create_task(self._snapshots.run())
-                async with Server(self._surroundings.paths, self._answers.methods()) as self._server:
-                    self._server.subscribers.publish(self._answers.status)
-                    self._readiness.ready()
-                    self._tasks.create_task(asyncio.to_thread(self._server.warm))
-                    await self._keep_up()
-        except* _Stopped:
-            pass
-        except* (instance.AnotherDaemon, SocketRefused) as group:
-            refusal = group.exceptions[0]
-        await self._end()
-        # The loop's end gives signals their default back, and a second SIGTERM would spoil the exit code.
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)
+        with taken_over({**self._ends(), signal.SIGHUP: self._hang_up}):
+            try:
+                async with asyncio.TaskGroup() as self._tasks:
+                    self._start(self._intake.run)
+                    for work in (self._announcer.run(), self._notifier.run(), self._stop_serving()):
+                        self._tasks.create_task(work)
+                    await self._read_what_is_current()
+                    self._tasks.create_task(self._snapshots.run())
+                    await self._answer()
+            except* _Stopped:
+                pass
+            except* (instance.AnotherDaemon, SocketRefused) as group:
+                refusal = group.exceptions[0]
+            await self._end()
         if refusal is not None:
             raise refusal
+
+    async def _answer(self) -> None:
+        """Listen, and look after everything, for ever."""
+        async with Server(self._surroundings.paths, self._answers.methods()) as self._server:
+            self._server.subscribers.publish(self._answers.status)
+            self._readiness.ready()
+            self._tasks.create_task(asyncio.to_thread(self._server.warm))
+            watchdog = watchdog_interval(self._surroundings.environment, os.getpid())
+            await self._upkeep.run(self._server, watchdog)
 
     async def read_once(self) -> OnceReport | None:
         """Read everything there is, and write ledger and snapshots; None if a signal came first.
@@ -157,36 +156,37 @@ class Daemon:
         Nothing is announced, and so nothing is marked as announced. Raises ``NotWritten``.
         """
         began = self._clock.monotonic()
-        self._end_on_signals()
-        try:
-            async with asyncio.TaskGroup() as self._tasks:
-                self._start(self._intake.read)
-                self._tasks.create_task(self._stop())
-                await self._intake.caught_up.wait()
-                self._stopping.set()
-        except* _Stopped:
-            pass
-        if not self._intake.caught_up.is_set():
-            await self._end()
-            return None
-        accounts = self._intake.accounts
-        groups = await self._ledger.run(lambda ledger: ledger.history(None, "model"))
-        if not await self._end():
-            raise NotWritten(self._engine.state.problems[LEDGER_TROUBLE].message)
-        return {
-            "files": sum(files.known for files in accounts),
-            "bytes": sum(files.bytes for files in accounts),
-            "lines": sum(files.lines for files in accounts),
-            "messages": sum(group.messages for group in groups),
-            "malformed": sum(files.malformed for files in accounts),
-            "seconds": (self._clock.monotonic() - began) / 1000,
-        }
+        with taken_over(self._ends()):
+            try:
+                async with asyncio.TaskGroup() as self._tasks:
+                    self._start(self._intake.read)
+                    self._tasks.create_task(self._stop())
+                    await self._intake.caught_up.wait()
+                    self._stopping.set()
+            except* _Stopped:
+                pass
+            if not self._intake.caught_up.is_set():
+                await self._end()
+                return None
+            accounts = self._intake.accounts
+            groups = await self._ledger.run(lambda ledger: ledger.history(None, "model"))
+            if not await self._end():
+                raise NotWritten(self._engine.state.problems[LEDGER_TROUBLE].message)
+            return {
+                "files": sum(files.known for files in accounts),
+                "bytes": sum(files.bytes for files in accounts),
+                "lines": sum(files.lines for files in accounts),
+                "messages": sum(group.messages for group in groups),
+                "malformed": sum(files.malformed for files in accounts),
+                "seconds": (self._clock.monotonic() - began) / 1000,
+            }
 
-    def _end_on_signals(self) -> asyncio.AbstractEventLoop:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        return loop
+    def _is_followed(self) -> bool:
+        """Whether somebody waits to be told of changes."""
+        return self._server is not None and len(self._server.subscribers) > 0
+
+    def _ends(self) -> dict[int, Callable[[], object]]:
+        return dict.fromkeys((signal.SIGTERM, signal.SIGINT), self._stopping.set)
 
     def _start(self, read: Callable[[Sequence[Places]], Coroutine[None, None, None]]) -> None:
         places = self._places(self._settings)
@@ -197,7 +197,7 @@ class Daemon:
             self._trouble(SET_ASIDE, f"the ledger was damaged and lies in {place} now; all is read anew")
         if self._surroundings.parent is not None:
             self._tasks.create_task(self._end_with(self._surroundings.parent))
-        self._watch_quiet_hours()
+        self._upkeep.watch_quiet_hours()
         self._tasks.create_task(self._engine.keep_time())
         self._reading = self._tasks.create_task(read(places))
 
@@ -243,70 +243,7 @@ class Daemon:
             self._ledger.close()
         except sqlite3.Error as fault:
             _log.warning("the ledger could not be tidied up for the end, which loses nothing: %s", fault)
-        self._held.release()
-
-    async def _keep_up(self) -> None:
-        """Prove health to the service manager; see to lock, socket and quiet hours."""
-        interval = watchdog_interval(self._surroundings.environment, os.getpid()) or UPKEEP_SECONDS
-        while True:
-            self._watch_quiet_hours()
-            self._hold_on()
-            await self._keep_listening()
-            await self._intake.refresh()
-            await self._announcer.catch_up()
-            await self._let_go()
-            self._readiness.status(self._one_line())
-            self._readiness.alive()
-            now = self._clock.now()
-            # Quiet hours begin and end with a minute.
-            next_minute = self._clock.seconds_until((now // MINUTE + 1) * MINUTE)
-            await self._clock.sleep(min(interval, UPKEEP_SECONDS, max(next_minute, LEAST_SECONDS)))
-
-    async def _let_go(self) -> None:
-        """Once a day, drop what is older than the user wants kept."""
-        days, now = self._settings.retention_days, self._clock.now()
-        if days is not None and self._intake.caught_up.is_set() and now >= self._let_go_next:
-            self._let_go_next = now + DAY
-            await self._intake.let_go(now - days * DAY)
-
-    def _hold_on(self) -> None:
-        """A lock whose file was swept away keeps nobody out: take it again."""
-        if self._held.still_ours():
-            return
-        try:
-            held = instance.hold(self._surroundings.paths.state)
-        except instance.StateRefused as fault:
-            self._trouble(LOCK_TROUBLE, str(fault))
-            return
-        _log.warning("the lock %s had vanished and was made again", self._held.path)
-        self._held.release()
-        self._held = held
-        self._trouble(LOCK_TROUBLE, None)
-
-    async def _keep_listening(self) -> None:
-        assert self._server is not None, "called while it listens"
-        try:
-            await self._server.keep_listening()
-        except SocketRefused as fault:
-            self._trouble(SOCKET_TROUBLE, str(fault))
-        else:
-            self._trouble(SOCKET_TROUBLE, None)
-
-    def _watch_quiet_hours(self) -> None:
-        quiet = self._is_quiet()
-        if quiet != self._engine.state.quiet:
-            self._engine.submit(QuietChanged(quiet))
-
-    def _is_quiet(self) -> bool:
-        local = datetime.fromtimestamp(self._clock.now() / 1000).astimezone()
-        return settings.is_quiet(self._settings.notify.quiet, local.hour * 60 + local.minute)
-
-    def _one_line(self) -> str:
-        window = self._engine.standing().windows[0]
-        if window.percent is None or window.resets_at is None:
-            return "no window is running"
-        resets = datetime.fromtimestamp(window.resets_at / 1000).astimezone()
-        return f"{window.percent:.0f} % used, resets {resets:%H:%M}"
+        self._upkeep.held.release()
 
     # Effects on their way out.
 
@@ -349,7 +286,8 @@ class Daemon:
             if self._server is not None:
                 self._readiness.ready()
         self._trouble("settings-invalid", None)
-        before, self._settings = self._settings, chosen
+        before = self._settings
+        self._settings = self._upkeep.settings = chosen
         if chosen != before:
             self._adopt(before, chosen)
         return None
@@ -358,8 +296,8 @@ class Daemon:
         if chosen.notify != before.notify:
             self._notifier.use(self._channels(chosen))
         # Hours that are quiet now are so before the new policy has anything to say.
-        if self._is_quiet():
-            self._watch_quiet_hours()
+        if self._upkeep.is_quiet():
+            self._upkeep.watch_quiet_hours()
         places = self._places(chosen)
         policy = PolicyChanged(policy_of(chosen), tuple(place.account for place in places))
         if places == self._places(before):
@@ -368,11 +306,12 @@ class Daemon:
             self._engine.submit(FellBehind())
             self._reading.cancel()
             self._tasks.create_task(asyncio.to_thread(self._intake.close))
-            self._intake = self._answers.intake = Intake(self._engine, self._ledger, self._clock)
+            self._intake = Intake(self._engine, self._ledger, self._clock, self._is_followed)
+            self._answers.intake = self._upkeep.intake = self._intake
             # It is for the new one to answer what the policy's change makes the domain ask.
             self._engine.submit(policy)
             self._reading = self._tasks.create_task(self._intake.run(places))
-        self._watch_quiet_hours()
+        self._upkeep.watch_quiet_hours()
 
     def _places(self, chosen: Settings) -> list[Places]:
         return places_of(chosen, self._surroundings.environment)

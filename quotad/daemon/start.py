@@ -10,8 +10,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from quotad import instance, logs, settings, wire
 from quotad.clock import Clock, ScaledClock, SystemClock
@@ -33,8 +32,7 @@ EXIT_HELD = 75
 EXIT_SETTINGS = 78
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the command line asked for."""
 
     does: Literal["serve", "once", "check", "print"]
@@ -47,7 +45,7 @@ def main(  # noqa: PLR0911 - one way out for each exit code of CONTRACT
     options: Options, environment: Mapping[str, str], platform: str
 ) -> int:
     """Do what was asked for and give the exit code of CONTRACT."""
-    _leave_on_signals(EXIT_FAILED if options.does == "once" else 0)
+    _leave_on_signals(0 if options.does == "serve" else EXIT_FAILED)
     try:
         paths = wire.paths(environment, platform, os.getuid())
     except ValueError as fault:
@@ -96,10 +94,15 @@ def _run(options: Options, daemon: Daemon) -> int:
 
 
 def _leave_on_signals(code: int) -> None:
-    """End at once; of what is begun before the loop takes signals over, nothing has to be ended."""
+    """End at once; of what is begun before the loop takes signals over, nothing has to be ended.
+
+    The kernel frees the lock, and the ledger on disk survives any end.
+    """
 
     def leave(*_: object) -> None:
-        sys.exit(code)
+        # Not by an exception: one that arises while an import, a destructor or foreign code runs is swallowed
+        # there, and the signal would be lost.
+        os._exit(code)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)

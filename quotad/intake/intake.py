@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 from quotad.clock import Clock
@@ -76,7 +77,11 @@ class Progress:
 class Intake:
     """Keeps engine and ledger at what the files say."""
 
-    def __init__(self, engine: Engine, ledger: LedgerThread, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, ledger: LedgerThread, clock: Clock, hurried: Callable[[], bool] = lambda: True
+    ) -> None:
+        """``hurried``: whether somebody waits to be told of changes; it is called from another thread."""
+        self._hurried = hurried
         self._engine = engine
         self._ledger = ledger
         self._clock = clock
@@ -95,7 +100,7 @@ class Intake:
         self._idle = asyncio.Event()
         self._looking = asyncio.Lock()
         self._asked = self._served = 0
-        self._stop_watching = asyncio.Event()
+        self._watching = False
         self.progress = Progress()
         self.current = asyncio.Event()
         """Set once everything has been read that the current window can need."""
@@ -149,7 +154,7 @@ class Intake:
 
     async def sync(self) -> None:
         """Return once everything that is on disk now has been taken in and written down."""
-        await self._sweep()
+        await self._sweep(thorough=True)
         await self._idle.wait()
         await self._recorder.settled()
         await self._questions.answered()
@@ -190,7 +195,9 @@ class Intake:
             self._accounts.append(AccountFiles(place, await self._known(place.account)))
         await self._questions.answered()
         found = [
-            one for files in self._accounts for one in await self._compare(files, await self._scan(files))
+            one
+            for files in self._accounts
+            for one in await self._compare(files, await self._scan(files, thorough=True))
         ]
         found.sort(key=lambda one: one.found.stamp.mtime_ns, reverse=True)
         self._leave_to_thread(found)
@@ -200,9 +207,9 @@ class Intake:
     async def _known(self, account: AccountId) -> dict[str, Cursor]:
         return await self._ledger.run(lambda ledger: ledger.cursors(account))
 
-    async def _scan(self, files: AccountFiles) -> Scan:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._scanner, files.tree.scan, self._clock.file_time_ns())
+    async def _scan(self, files: AccountFiles, *, thorough: bool) -> Scan:
+        look = partial(files.tree.scan, self._clock.file_time_ns(), thorough=thorough)
+        return await asyncio.get_running_loop().run_in_executor(self._scanner, look)
 
     async def _compare(self, files: AccountFiles, scan: Scan) -> list[Waiting]:
         seen = files.tree.compare(scan)
@@ -317,10 +324,10 @@ class Intake:
         if account is not None:
             await submit(self._engine, news(batch, account), self._clock)
 
-    async def _sweep(self) -> None:
-        """Look at everything and take in what is new."""
+    async def _sweep(self, *, thorough: bool) -> None:
+        """Look everywhere and take in what is new."""
         for files in self._accounts:
-            scan = await self._scan(files)
+            scan = await self._scan(files, thorough=thorough)
             async with self._looking:
                 found = await self._compare(files, scan)
                 if len(found) > LIVE_FILES_MAX:
@@ -333,11 +340,13 @@ class Intake:
         while True:
             for look in range(LOOKS_PER_SWEEP):
                 await self._clock.sleep(HOT_SECONDS)
-                await (self.refresh() if look else self._sweep())
+                # Where nobody watches, the scans are all there is.
+                await (self.refresh() if look else self._sweep(thorough=not self._watching))
 
     async def _follow_hints(self) -> None:
         roots = [root for files in self._accounts for root in files.watched]
-        async for paths in hints(roots, self._stop_watching, self._clock.sleep):
+        async for paths in hints(roots, self._clock.sleep, hurried=self._hurried):
+            self._watching = not isinstance(paths, WatchUnavailable)
             if isinstance(paths, WatchUnavailable):
                 self._problem(WATCH_TROUBLE, paths.reason)
                 continue
@@ -362,7 +371,7 @@ class Intake:
                 for files in self._accounts:
                     files.resume(await self._known(files.account))
                 self._recorder.begin_again()
-            await self._sweep()
+            await self._sweep(thorough=True)
 
     def _correct(self, batch: Batch, known: list[UsageEvent]) -> None:
         account = self._engine.state.accounts.get(batch.account)

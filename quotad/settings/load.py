@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -59,6 +58,8 @@ def _decoded(paths: wire.Paths) -> Mapping[str, object]:
     except UnicodeDecodeError as fault:
         line = content.count(b"\n", 0, fault.start) + 1
         raise SettingsInvalid([f"{_file(paths)}: line {line} is not UTF-8"]) from fault
+    import tomllib  # noqa: PLC0415 - as pydantic above
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:

@@ -1,8 +1,9 @@
 """What files there are and which of them changed, by stat alone; nothing is opened.
 
 A watcher loses events without a word (FAULTS 0.1), so the truth is a scan: what it finds is compared with
-what has been taken in. ``sweep`` looks at everything and costs milliseconds per thousand files; ``glance``
-looks only where something is likely to have happened and is cheap enough to stand before every answer.
+what has been taken in. A sweep (``scan``, then ``compare``) looks everywhere and costs milliseconds per
+thousand files, fewer when old ones may be passed over; ``glance`` looks only where something is likely to
+have happened and is cheap enough to stand before every answer.
 
 What was not observed is not gone: a directory that cannot be read, or a root that is missing, hides its
 files without making them vanish.
@@ -11,7 +12,7 @@ files without making them vanish.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +20,11 @@ from typing import NamedTuple
 from quotad.domain.cursor import Cursor
 from quotad.sources.scan import (
     MISSING,
+    NOTHING_LISTED,
+    SETTLED_NS,
     TRANSCRIPT_SUFFIX,
     FileStamp,
+    Listing,
     Scan,
     Unreadable,
     is_transcript,
@@ -31,9 +35,6 @@ from quotad.sources.scan import (
 
 HOT_NS = 3_600 * 10**9
 """A transcript that changed or turned up so recently is hot: ``glance`` looks at it."""
-
-SETTLED_NS = 2 * 10**9
-"""Time stamps may be as coarse as this: a directory listed sooner after its mtime may have changed since."""
 
 HOT_FILES_MAX = 512
 HOT_DIRECTORIES_MAX = 64
@@ -78,6 +79,10 @@ class Tree:
         """Every file known to be there, and the form in which it was taken in."""
         self._directories: dict[str, int] = {}
         """mtime_ns when last listed, or ``_UNSETTLED`` if that listing may have missed something."""
+        self._listings: Mapping[str, Listing] = NOTHING_LISTED
+        """Of the last sweep; never changed but replaced, as a scan in another thread may be reading it."""
+        self._owed: frozenset[str] = frozenset()
+        """What the last sweep found changed: it may not be taken in yet, or not wholly. Replaced, too."""
         self._hot: dict[str, int] = {}
         """Transcripts, and when each last changed or turned up."""
         self._hot_directories: set[str] = set()
@@ -95,13 +100,20 @@ class Tree:
             if len(self._hints) < HINTS_MAX:
                 self._hints.add(os.fspath(path))
 
-    def sweep(self, now_ns: int) -> Seen:
-        """Look at everything."""
-        return self.compare(self.scan(now_ns))
+    def scan(self, now_ns: int, *, thorough: bool = True) -> Scan:
+        """The looking of a sweep. It touches no state, so it may run in another thread.
 
-    def scan(self, now_ns: int) -> Scan:
-        """The looking of a sweep. It touches no state, so it may run in another thread."""
-        return scan_all(self._roots, self._files, now_ns)
+        Every directory is looked at, and every file. Unless it is ``thorough``, what has not changed is not
+        listed again, and old files in it that have been taken in are looked at once in a few sweeps.
+        """
+        if thorough:
+            return scan_all(self._roots, self._files, now_ns)
+        scan = scan_all(self._roots, self._files, now_ns, self._listings)
+        owed = scan.passed_over & self._owed
+        for path in owed:
+            look(path, scan)
+        scan.passed_over -= owed
+        return scan
 
     def compare(self, scan: Scan) -> Seen:
         """The rest of a sweep: what a scan of everything says that was not known."""
@@ -115,6 +127,8 @@ class Tree:
         self._hot = {path: at_ns for at_ns, path in nlargest(HOT_FILES_MAX, hot)}
         self._directories.clear()
         self._note_directories(scan)
+        self._listings = scan.listings
+        self._owed = frozenset(found.path for found in changed)
         self._find_hot_directories(scan.at_ns)
         self._swept = True
         return Seen(changed, vanished, scan.unreadable)
@@ -151,7 +165,7 @@ class Tree:
 
     def _vanished(self, scan: Scan) -> list[str]:
         missing_roots = tuple(root + os.sep for root in self._roots if root not in scan.directories)
-        unseen = self._taken.keys() - scan.files
+        unseen = self._taken.keys() - scan.files.keys() - scan.passed_over
         # Asked of each: it may be hidden, or have turned up where the scan had already been.
         return [path for path in unseen if not path.startswith(missing_roots) and _is_gone(path)]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -19,7 +20,10 @@ from watchfiles import Change, awatch
 
 STEP_MS = 50
 DEBOUNCE_MS = 50
-TICK_MS = 1_000
+"""A change is told after one to two steps. Being woken for a step is nearly all that watching costs."""
+LEISURE_SECONDS = 0.2
+"""Added to each step while nobody is in a hurry; snapshots are still written within a second of a change."""
+TICK_MS = 5_000
 """So often the roots are compared with those that are watched, whether anything happens or not."""
 POLL_MS = 2_000
 """Where watchfiles has to poll (WSL): its own pace costs fifteen times more, and the scans are enough."""
@@ -60,21 +64,22 @@ Hint: TypeAlias = frozenset[Path] | WatchUnavailable
 
 async def hints(
     roots: Sequence[Path],
-    stop: asyncio.Event,
     sleep: Callable[[float], Awaitable[None]],
     *,
+    hurried: Callable[[], bool],
     tick_ms: int = TICK_MS,
 ) -> AsyncGenerator[Hint, None]:
-    """Give what may have changed under ``roots``, the missing ones as soon as they exist, until ``stop``.
+    """Give what may have changed under ``roots``, the missing ones as soon as they exist, until it is closed.
 
     The first set after arming, and after arming again, holds the roots: what happened before was not seen.
-    It also ends the trouble that ``WatchUnavailable`` told of. ``sleep`` takes seconds.
+    It also ends the trouble that ``WatchUnavailable`` told of. ``sleep`` takes seconds. ``hurried`` says
+    whether somebody waits for changes, from another thread; else they may be told a second later.
     """
     trouble = ""
-    while not stop.is_set():
+    while True:
         pause = REARM_SECONDS
         try:
-            async with aclosing(_armed(roots, stop, tick_ms)) as batches:
+            async with aclosing(_armed(roots, hurried, tick_ms)) as batches:
                 async for paths in batches:
                     trouble = ""
                     yield paths
@@ -85,24 +90,30 @@ async def hints(
             if trouble != str(error):
                 trouble = str(error)
                 yield WatchUnavailable(trouble)
-        while pause > 0 and not stop.is_set():
-            await sleep(REARM_SECONDS)
-            pause -= REARM_SECONDS
+        await sleep(pause)
 
 
 class _Stop(asyncio.Event):
-    """What ends one watch: watchfiles sets it when it is cancelled, which is not to stop everything."""
+    """What ends one watch: watchfiles sets it when it is cancelled.
 
-    def __init__(self, stop_of_all: asyncio.Event) -> None:
+    watchfiles asks for it after each step, in a thread of its own, so this is where its pace is held back.
+    """
+
+    def __init__(self, hurried: Callable[[], bool]) -> None:
         super().__init__()
-        self._stop_of_all = stop_of_all
+        self._hurried = hurried
+        self._told = threading.Event()
+
+    def set(self) -> None:
+        self._told.set()
+        super().set()
 
     def is_set(self) -> bool:
-        return super().is_set() or self._stop_of_all.is_set()
+        return self._told.is_set() or (not self._hurried() and self._told.wait(LEISURE_SECONDS))
 
 
 async def _armed(
-    roots: Sequence[Path], stop: asyncio.Event, tick_ms: int
+    roots: Sequence[Path], hurried: Callable[[], bool], tick_ms: int
 ) -> AsyncGenerator[frozenset[Path], None]:
     """Watch the roots that exist, until one is not the directory that it was. Raises what watchfiles does."""
     watched = _identities(roots)
@@ -116,7 +127,7 @@ async def _armed(
         watch_filter=_is_of_interest,
         debounce=DEBOUNCE_MS,
         step=STEP_MS,
-        stop_event=_Stop(stop),
+        stop_event=_Stop(hurried),
         rust_timeout=tick_ms,
         yield_on_timeout=True,
         poll_delay_ms=POLL_MS,

@@ -108,7 +108,9 @@ def test_without_a_watchdog_of_ours_there_are_no_signs_of_life_in_a_hurry(place:
             systemd.forget()
             for _ in range(50):
                 quotad.status()
-            assert not systemd.hears("WATCHDOG=1")
+            systemd.hears("nothing begins so")
+            # One is due if a minute ends just now.
+            assert systemd.heard.count("WATCHDOG=1") <= 1
 
 
 def test_reloading_is_told_and_over(place: Place) -> None:
@@ -121,7 +123,10 @@ def test_reloading_is_told_and_over(place: Place) -> None:
             before = time.monotonic()
             quotad.send(signal.SIGHUP)
             wait_until(lambda: systemd.hears("READY=1"))
-            reloading, ready = systemd.heard
+            # It looks after itself meanwhile if a minute ends just now.
+            reloading, ready = (
+                said for said in systemd.heard if not said.startswith(("STATUS=", "WATCHDOG="))
+            )
             told = re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", reloading)
             assert told is not None
             assert before - 0.001 <= int(told[1]) / 1e6 <= time.monotonic()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import resource
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from quotad.sources.watch import REARM_SECONDS, RETRY_SECONDS, Hint, WatchUnavailable, hints
+from quotad.sources.watch import LEISURE_SECONDS, REARM_SECONDS, RETRY_SECONDS, Hint, WatchUnavailable, hints
 
 TICK_MS = 100
 PATIENCE_SECONDS = 20
@@ -58,10 +60,12 @@ class Watching:
 
 @asynccontextmanager
 async def watching(
-    *roots: Path, sleep: Callable[[float], Awaitable[None]] | None = None, stop: asyncio.Event | None = None
+    *roots: Path,
+    sleep: Callable[[float], Awaitable[None]] | None = None,
+    hurried: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[Watching]:
     """Watch for as long as the block lasts."""
-    async with aclosing(hints(roots, stop or asyncio.Event(), sleep or Sleeps(), tick_ms=TICK_MS)) as source:
+    async with aclosing(hints(roots, sleep or Sleeps(), hurried=hurried, tick_ms=TICK_MS)) as source:
         yield Watching(source)
 
 
@@ -114,6 +118,25 @@ async def test_several_roots_are_watched(tmp_path: Path) -> None:
         for root in roots:
             (root / "x.jsonl").touch()
             await watch.see(root / "x.jsonl")
+
+
+class TestPace:
+    """To be woken is nearly all that watching costs."""
+
+    async def test_it_asks_less_often_while_nobody_is_in_a_hurry(self, tmp_path: Path) -> None:
+        """It asks once in each step, and a step is longer then."""
+        asked: list[float] = []
+
+        def hurried() -> bool:
+            asked.append(time.monotonic())
+            return False
+
+        async with watching(tmp_path, hurried=hurried) as watch:
+            await watch.next()
+            path = tmp_path / "a.jsonl"
+            path.touch()
+            await watch.see(path)
+        assert LEISURE_SECONDS < min(later - sooner for sooner, later in pairwise(asked))
 
 
 class TestRoots:
@@ -179,8 +202,7 @@ class TestUnavailable:
         def restore() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
-        sleeps_a_minute = round(RETRY_SECONDS / REARM_SECONDS)
-        sleep = Sleeps(*[int] * sleeps_a_minute, restore)
+        sleep = Sleeps(int, restore)
         async with watching(tmp_path, sleep=sleep) as watch:
             resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
             try:
@@ -190,7 +212,7 @@ class TestUnavailable:
                 assert {tmp_path} == await watch.paths()
             finally:
                 restore()
-            assert 2 * sleeps_a_minute == len(sleep.seconds)
+            assert [RETRY_SECONDS] * 2 == sleep.seconds
 
     async def test_the_same_trouble_later_is_told_again(self, tmp_path: Path) -> None:
         """It had ended in between."""
@@ -205,8 +227,7 @@ class TestUnavailable:
         def restore() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
-        sleeps_a_minute = round(RETRY_SECONDS / REARM_SECONDS)
-        sleep = Sleeps(*[int] * (sleeps_a_minute - 1), restore, exhaust)
+        sleep = Sleeps(restore, exhaust)
         async with watching(root, sleep=sleep) as watch:
             resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
             try:
@@ -223,57 +244,24 @@ class TestUnavailable:
 
 
 class TestEnd:
-    """The watcher ends when it is told to, and ends nothing else."""
+    """Nothing is left of a watcher that is not wanted any more."""
 
-    async def test_stop_ends_it(self, tmp_path: Path) -> None:
-        """At once, and without an error."""
-        stop = asyncio.Event()
-        sleep = Sleeps()
-        async with watching(tmp_path, stop=stop, sleep=sleep) as watch:
-            await watch.next()
-            stop.set()
-            with pytest.raises(StopAsyncIteration):
-                await watch.next()
-        assert [] == sleep.seconds
-
-    async def test_stop_ends_the_waiting_for_a_root(self, tmp_path: Path) -> None:
-        """And the long waiting after a failure."""
-        stop = asyncio.Event()
-        sleep = Sleeps(int, stop.set)
-        async with watching(tmp_path / "missing", stop=stop, sleep=sleep) as watch:
-            with pytest.raises(StopAsyncIteration):
-                await watch.next()
-        assert 2 == len(sleep.seconds)
-
-    async def test_stop_ends_the_waiting_after_a_failure(self, tmp_path: Path) -> None:
-        """A minute is too long for somebody who wants to shut down."""
-        stop = asyncio.Event()
-        sleep = Sleeps(int, stop.set)
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        async with watching(tmp_path, stop=stop, sleep=sleep) as watch:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
-            try:
-                assert isinstance(await watch.next(), WatchUnavailable)
-                with pytest.raises(StopAsyncIteration):
-                    await watch.next()
-            finally:
-                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        assert 2 == len(sleep.seconds)
-
-    async def test_cancelling_it_does_not_stop_everything(self, tmp_path: Path) -> None:
-        """watchfiles sets the event that it was given."""
-        stop = asyncio.Event()
+    @pytest.mark.parametrize("hurried", [True, False])
+    async def test_its_thread_ends_with_it(self, tmp_path: Path, hurried: bool) -> None:
+        """Cancelling waits for watchfiles' thread, which does not wait for the next tick."""
         armed = asyncio.Event()
 
         async def follow() -> None:
-            async for _ in hints([tmp_path], stop, Sleeps(), tick_ms=TICK_MS):
+            async with watching(tmp_path, hurried=lambda: hurried) as watch:
+                await watch.next()
                 armed.set()
+                await watch.next()
 
         async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
             task = group.create_task(follow())
             await armed.wait()
             task.cancel()
-        assert not stop.is_set()
+        assert task.cancelled()
 
     async def test_no_file_stays_open(self, tmp_path: Path) -> None:
         """However often it is armed."""
