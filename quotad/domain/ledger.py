@@ -183,6 +183,10 @@ class Ledger:
         """Whether the call of this message is here."""
         return message in self._calls
 
+    def held(self, messages: Iterable[MessageId]) -> set[MessageId]:
+        """Those of the messages whose calls are here."""
+        return self._calls.keys() & messages
+
     def measure(self, session: SessionId) -> bool:
         """A usage line bears the session's id: its estimates are dropped, for good; whether it had any."""
         if session in self._measured:

@@ -89,9 +89,12 @@ def read_file(  # noqa: PLR0913 - what to read, where it goes, and how much of i
     """
     with open(path, "rb", buffering=0, opener=_open_regular) as file:
         reading = _Reading(path, os.fstat(file.fileno()), decode, batch, _scratch.buffer)
+        position = 0
         for span in reading.spans(cursor, limit_bytes, anew):
-            file.seek(span.offset)
+            if span.offset != position:
+                file.seek(span.offset)
             reading.filled = file.readinto(memoryview(reading.buffer)[: span.size]) or 0
+            position = span.offset + reading.filled
     return reading.cursor()
 
 

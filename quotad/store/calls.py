@@ -27,7 +27,7 @@ from quotad.store.names import ids_of, session_ids
 Rows: TypeAlias = dict[RequestId, UsageEvent]
 """The rows of one message id."""
 
-_Columns: TypeAlias = tuple[str, Instant, int, int, int, bool, int, int, int, int]
+_Columns: TypeAlias = tuple[str, Instant, int, int, int, int, int, int, int, int]
 """From ``request`` to ``cache_read``, as in the tables ``call`` and ``contender``."""
 
 _STORED = """
@@ -85,7 +85,8 @@ class _Ids(NamedTuple):
     def columns(self, event: UsageEvent) -> _Columns:
         _, request, at, session, model, cwd, sidechain, (one, two, three, four) = event
         session_id, model_id, place_id = self.sessions[session], self.models[model], self.places[cwd]
-        return (request, at, session_id, model_id, place_id, sidechain, one, two, three, four)
+        # sqlite3 asks for an adapter for each bool, which costs as much as the rest of the row.
+        return (request, at, session_id, model_id, place_id, 1 if sidechain else 0, one, two, three, four)
 
 
 class _Sums:
@@ -145,8 +146,9 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
                 continue
         call = standing_call(rows.values())
         columns = ids.columns(call)
-        contested = len(rows) > 1
-        if contested:
+        contested = 0
+        if len(rows) > 1:
+            contested = 1
             contending += ((key, *ids.columns(row)) for row in rows.values())
         sums.move(columns, 1)
         if was is None:
@@ -197,12 +199,14 @@ def call_key(account: int, message: MessageId) -> int:
 def _rows_by_key(account: int, usage: Iterable[UsageEvent]) -> dict[int, Rows]:
     found: dict[MessageId, Rows] = {}
     for event in usage:
-        rows = found.get(event[0])
+        message, request = event[:2]
+        rows = found.get(message)
         if rows is None:
-            found[event[0]] = {event[1]: event}
+            found[message] = {request: event}
+        elif request in rows:
+            rows[request] = merge(rows[request], event)
         else:
-            seen = rows.get(event[1])
-            rows[event[1]] = event if seen is None else merge(seen, event)
+            rows[request] = event
     return {call_key(account, message): rows for message, rows in found.items()}
 
 

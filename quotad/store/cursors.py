@@ -61,7 +61,7 @@ def _columns(cursor: Cursor) -> tuple[int | bytes, ...]:
         _signed(cursor.device),
         _signed(cursor.inode),
         *(cursor.head, cursor.head_size, cursor.offset, cursor.tail),
-        *(cursor.size, cursor.mtime_ns, cursor.skipping, cursor.lines, cursor.malformed),
+        *(cursor.size, cursor.mtime_ns, int(cursor.skipping), cursor.lines, cursor.malformed),
     )
 
 
