@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from quotad import wire
+from quotad.wire.methods import METHODS
 
 RESULTS: dict[str, object] = {
     "hello": wire.Hello,
@@ -28,7 +29,7 @@ RESULTS: dict[str, object] = {
     "reload": wire.Done,
     "shutdown": wire.Done,
 }
-"""What each method of ``wire.METHODS`` answers."""
+"""What each method of ``METHODS`` answers."""
 
 _MEANINGS = {
     "hello": "Who answers, and which protocol it speaks.",
@@ -71,7 +72,7 @@ def page() -> str:
     hello: wire.Hello = {"protocol": wire.PROTOCOL, "version": "0.1.0", "pid": 4242, "instance": "5f0c..."}
     reply = wire.encode({"jsonrpc": "2.0", "id": 1, "result": hello}).decode().rstrip()
     parts = [_HEAD.replace("{request}", request).replace("{reply}", reply), "## Methods\n"]
-    for name in wire.METHODS:
+    for name in METHODS:
         parts += _method(name)
     parts.append("## Types\n")
     for kind in _types():
@@ -82,7 +83,7 @@ def page() -> str:
 def _method(name: str) -> Iterator[str]:
     yield f"### `{name}`\n"
     yield f"{_MEANINGS[name]}\n"
-    params = wire.METHODS[name]
+    params = METHODS[name]
     if fields(params):
         yield f"Parameters: {_described(params)}\n"
         yield _parameters(params)

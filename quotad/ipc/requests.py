@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, NewType, TypeAli
 import msgspec
 
 from quotad import wire
+from quotad.wire.methods import Result
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Encoded = NewType("Encoded", bytes)
 """A result as JSON in UTF-8 on one line, made once and sent to many."""
 
-Answer: TypeAlias = wire.Result | Encoded
+Answer: TypeAlias = Result | Encoded
 
 Call: TypeAlias = Callable[[bytes], Awaitable[Answer]]
 """Carries out a request with these parameters, undecoded."""

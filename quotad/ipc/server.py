@@ -19,6 +19,7 @@ from quotad.ipc.connection import SUBSCRIBE, Clients, Connection, Limits
 from quotad.ipc.requests import Methods
 from quotad.ipc.socket_file import BACKLOG, SocketFile, claim
 from quotad.ipc.subscribers import Subscribers
+from quotad.wire.methods import METHODS
 
 ACCEPTS_AT_ONCE = 16
 """Connections taken before other work has its turn. asyncio complains as often in a row when there are no
@@ -39,7 +40,7 @@ class Server:
         ``ValueError`` when a method is not the wire's.
         """
         for name, method in methods.items():
-            if name == SUBSCRIBE or wire.METHODS.get(name) is not method.params:
+            if name == SUBSCRIBE or METHODS.get(name) is not method.params:
                 raise ValueError(f"{name} is no method of the wire with {method.params.__name__}")
         self.subscribers = Subscribers()
         self._paths = paths

@@ -33,6 +33,18 @@ RefusalCode = Literal[
     "timed-out",
     "shutting-down",
     "internal",
+    "queue-invalid",
+    "queue-unwritable",
+    "no-such-session",
+    "duplicate",
+    "cycle",
+    "unknown-dependency",
+    "needed-by-others",
+    "wrong-state",
+    "invalid-value",
+    "does-not-fit",
+    "nothing-to-start",
+    "calendar-unwritable",
 ]
 """Why the daemon refuses (``error.data.code``): a closed list."""
 
@@ -70,17 +82,35 @@ class HistoryParams:
     utc: bool = False
 
 
-METHODS: Mapping[str, type[NoParams | SyncParams | HistoryParams]] = {
-    "hello": NoParams,
-    "status": NoParams,
-    "sync": SyncParams,
-    "subscribe": NoParams,
-    "history": HistoryParams,
-    "doctor": NoParams,
-    "notify.test": NoParams,
-    "reload": NoParams,
-    "shutdown": NoParams,
-}
+@dataclass(frozen=True, slots=True)
+class StatusLineParams:
+    """``text`` is what Claude Code gave on stdin; ``root`` its CLAUDE_CONFIG_DIR; ``columns`` the width."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _FORBID
+    text: str
+    root: str | None = None
+    columns: int = 80
+    colour: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HookParams:
+    """``event`` is the hook's name, ``text`` what Claude Code gave on stdin, ``root`` as above."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _FORBID
+    event: str
+    text: str
+    root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitHitParams:
+    """``resets``: an ISO 8601 instant; null is the end of the window that is running."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = _FORBID
+    resets: str | None = None
+    root: str | None = None
+
 
 RequestId = str | int | None
 
@@ -278,15 +308,29 @@ class NotifyTestReply(TypedDict):
     channels: list[ChannelReply]
 
 
+class LineReply(TypedDict):
+    """The status line, ready to print."""
+
+    line: str
+
+
+class HookReply(TypedDict):
+    """What is worth saying: ``message`` to the user, ``context`` to Claude; null is nothing."""
+
+    message: str | None
+    context: str | None
+
+
+class Exported(TypedDict):
+    """A text as it is in its file."""
+
+    text: str
+
+
 class Done(TypedDict):
     """The request was carried out."""
 
     ok: bool
-
-
-Result = (
-    Hello | StatusReply | StatusChange | SyncReply | list[HistoryRow] | DoctorReply | NotifyTestReply | Done
-)
 
 
 class ErrorData(TypedDict):
