@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import beside
+from benchmarks import beside, rivals
 from benchmarks.daemon import POLL_S, STATUS, Client, Daemon, Place, Standing, summary
 from benchmarks.ground import Ground
 from benchmarks.process import Cost, Peak, run, tree_bytes, tree_cpu_s
@@ -29,6 +29,8 @@ SETTLE_S = 3.0
 RIGHT_S_MAX = 60.0
 
 READING_GB_PER_CPU_S = 0.4
+READING_BESIDE_CCUSAGE = 1.09
+"""What 0.4 GB/s was on the machine on which the target was set: ccusage took 2.3 s there."""
 RIGHT_S = 1.0
 RESTART_S = 0.6
 RESIDENT_MB = 80.0
@@ -55,9 +57,10 @@ class Run(NamedTuple):
 
 
 def reading(bench: Run) -> list[Row]:
-    """``quotad --once`` into a fresh ledger, beside a bare scan and ``rg``."""
+    """``quotad --once`` into a fresh ledger, beside a bare scan, ``rg`` and ccusage."""
     counts = bench.ground.counts
-    ours, scans, finds = [], [], []
+    ours, scans, finds, theirs = [], [], [], []
+    ccusage = rivals.ccusage(bench.scratch / "ccusage")
     right = True
     for _ in range(bench.runs):
         place = bench.place("once", fresh=True)
@@ -67,6 +70,8 @@ def reading(bench: Run) -> list[Row]:
         scans.append(run(beside.scan(bench.ground.projects), {}))
         if (rg := beside.ripgrep(bench.ground.projects)) is not None:
             finds.append(run(rg, {}))
+        if ccusage is not None:
+            theirs.append(run(ccusage, place.environment()))
     cpu, wall = _medians(ours)
     scan_cpu, scan_wall = _medians(scans)
     rate = counts.size / GB / cpu
@@ -82,9 +87,18 @@ def reading(bench: Run) -> list[Row]:
             rate >= READING_GB_PER_CPU_S,
         ),
         Row("read all, wall", f"{wall:.2f} s", "", f"{wall / scan_wall:.1f}x a bare scan"),
+        _beside_ccusage(cpu, theirs),
         _memory("read all, peak memory", max(cost.peak_bytes for cost in ours)),
         Row("read all, calls and malformed", "as recounted" if right else "WRONG", "as recounted", "", right),
     ]
+
+
+def _beside_ccusage(cpu_s: float, theirs: Sequence[Cost]) -> Row:
+    step, target = "read all, CPU beside ccusage", f"<= {READING_BESIDE_CCUSAGE}x"
+    if not theirs:
+        return Row(step, "", target, "missing: npm could not fetch it")
+    ratio = cpu_s / _medians(theirs)[0]
+    return Row(step, f"{ratio:.2f}x", target, "", ratio <= READING_BESIDE_CCUSAGE)
 
 
 def _medians(costs: Sequence[Cost]) -> tuple[float, float]:
