@@ -1,4 +1,4 @@
-"""Other programs for the same question, fetched when the benchmark runs: their speed is today's, not a memory."""
+"""Other programs for the same question, fetched when the benchmark runs: their speed as it is today."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-CCUSAGE = "20.0.26"
 FETCH_SECONDS = 120.0
 
 
@@ -24,7 +23,7 @@ def ccusage(folder: Path) -> list[str] | None:
     program = folder / "node_modules" / package / "bin" / "ccusage"
     if not program.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        command = [npm, "install", "--no-save", "--prefix", str(folder), f"{package}@{CCUSAGE}"]
+        command = [npm, "install", "--no-save", "--prefix", str(folder), package]
         try:
             subprocess.run(command, capture_output=True, check=True, timeout=FETCH_SECONDS)
         except (OSError, subprocess.SubprocessError):
