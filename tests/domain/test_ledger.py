@@ -9,7 +9,7 @@ from quotad.domain.instant import DAY, HOUR, MINUTE, QUARTER, Instant
 from quotad.domain.ledger import Ledger
 from quotad.domain.policy import Policy, Weights
 from quotad.domain.session import LogEvent, LogKind
-from quotad.domain.usage import SessionId, Tokens, UsageEvent
+from quotad.domain.usage import MessageId, SessionId, Tokens, UsageEvent
 from tests.domain.build import T0, call, log
 
 POLICY = Policy()
@@ -43,6 +43,13 @@ def test_a_replay_counts_nothing() -> None:
     ledger = ledger_of(call("m", request="a"), call("m", T0 + MINUTE, request="b", sidechain=True))
     totals = ledger.totals(T0 - DAY, T0 + DAY)
     assert (1, Tokens(output=100)) == (totals.messages, totals.tokens)
+
+
+def test_it_tells_which_messages_it_holds() -> None:
+    """Those whose call is here, of any that are asked about."""
+    ledger = ledger_of(call("m"), call("n"))
+    assert {MessageId("m")} == ledger.held([MessageId("m"), MessageId("x"), MessageId("m")])
+    assert set() == ledger.held([])
 
 
 def test_a_better_claim_moves_a_call() -> None:
