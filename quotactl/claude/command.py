@@ -31,9 +31,7 @@ from quotactl.failure import Undone
 from quotactl.mistyped import HintingGroup
 from quotactl.text import Line, Span, Style, View
 
-COMMENTS_REMEDY = "The rest would not stay as it is: nothing was changed. Mend the file, or take comments out."
-    "A change would not leave the rest as it is: nothing was changed. Mend the file, or take comments out."
-)
+COMMENTS_REMEDY = "Nothing was changed. Mend the file, or take its comments out: they would not survive."
 
 _GROUP_EXAMPLES = """\b
 Examples:
