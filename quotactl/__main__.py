@@ -1,16 +1,18 @@
 """``quotactl``: the edge, where argv, environment, terminal and clock are read, and nowhere else."""
 
-from __future__ import annotations
-
-import io
 import os
 import sys
-import time
-from collections.abc import Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def main() -> None:
-    """The entry point. A command that must not pay for click branches off here, by ``sys.argv[1]``."""
+    """The entry point. What Claude Code runs branches off before anything is imported for the others."""
+    arguments = sys.argv[1:]
+    if arguments[:1] in (["statusline"], ["hook"]) and not {"-h", "--help"} & set(arguments):
+        _run_inside(arguments)
     try:
         _run_click(os.environ)
     except KeyboardInterrupt:
@@ -18,9 +20,31 @@ def main() -> None:
         sys.exit(130)
 
 
-def _run_click(environment: Mapping[str, str]) -> None:
+def _run_inside(arguments: "Sequence[str]") -> None:
+    """Ends with 0 whatever happens, and without a word of what went wrong.
+
+    Claude Code shows the user any other end, and takes a 2 for an order to stop. Python's own end, which
+    tidies up what the system tidies up anyway, is left out: it costs as much as all that is done here.
+    """
+    try:
+        if arguments[0] == "statusline":
+            from quotactl import statusline  # noqa: PLC0415 - see main
+
+            statusline.run(os.environ, sys.platform)
+        else:
+            from quotactl import hook  # noqa: PLC0415 - see main
+
+            hook.run(arguments[1:], os.environ, sys.platform)
+    finally:
+        os._exit(0)
+
+
+def _run_click(environment: "Mapping[str, str]") -> None:
+    import io  # noqa: PLC0415 - see main
+    import time  # noqa: PLC0415 - see main
+
     from quotactl.cli import run  # noqa: PLC0415 - see main
-    from quotactl.console import Console  # noqa: PLC0415
+    from quotactl.console import Console  # noqa: PLC0415 - see main
 
     for name in ("stdout", "stderr"):
         # Somebody may have closed it (`>&-`): what is said then goes nowhere.
@@ -42,8 +66,10 @@ def _run_click(environment: Mapping[str, str]) -> None:
 
 def _speaks_unicode() -> bool:
     """Also makes sure that a name in a directory cannot end the program where the terminal's set lacks it."""
+    from io import TextIOWrapper  # noqa: PLC0415 - see main
+
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     return sys.stdout.encoding.lower().startswith("utf")
 

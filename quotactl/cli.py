@@ -27,18 +27,29 @@ class Entry(NamedTuple):
     heading: str
 
 
-_LOOK, _RUN, _SETUP = "Where you stand", "The daemon", "Set-up and trouble"
+_LOOK, _PLAN, _RUN, _SETUP = "Where you stand", "What to do next", "The daemon", "Set-up and trouble"
 
 COMMANDS: Mapping[str, Entry] = {
     "status": Entry("quotactl.status", "status", "What is left, when it comes back, what to do now.", _LOOK),
     "watch": Entry("quotactl.watch", "watch", "The same, live.", _LOOK),
     "history": Entry("quotactl.history", "history", "What was spent: by day, window, model, project.", _LOOK),
     "demo": Entry("quotactl.demo.command", "demo", "A tour of twenty seconds, on made-up data.", _LOOK),
+    "next": Entry("quotactl.next", "next_", "What to do now: start, schedule, or none.", _PLAN),
+    "start": Entry("quotactl.start", "start", "Start a planned session, or book it.", _PLAN),
+    "queue": Entry("quotactl.queue", "queue", "The planned sessions: add, list, edit, done.", _PLAN),
+    "schedule": Entry("quotactl.schedule", "schedule", "Book a session for when there is quota.", _PLAN),
+    "unschedule": Entry("quotactl.schedule", "unschedule", "Take a booking back.", _PLAN),
+    "plan": Entry("quotactl.plan", "plan", "The whole queue over the coming windows.", _PLAN),
+    "calendar": Entry("quotactl.calendar", "calendar", "What is booked, as calendar files.", _PLAN),
+    "limit-hit": Entry("quotactl.limit_hit", "limit_hit", "Say that you hit the limit just now.", _LOOK),
     "up": Entry("quotactl.up", "up", "Start the daemon in the background.", _RUN),
     "down": Entry("quotactl.down", "down", "Stop the daemon.", _RUN),
     "service": Entry("quotactl.service", "service", "Start the daemon at every login.", _RUN),
     "sync": Entry("quotactl.sync", "sync", "Wait until everything on disk is taken in.", _RUN),
+    "claude": Entry("quotactl.claude.command", "claude", "Put quotactl into Claude Code.", _SETUP),
     "doctor": Entry("quotactl.doctor", "doctor", "What is wrong, and what to do about it.", _SETUP),
+    "statusline": Entry("quotactl.inside", "statusline", "Claude Code's status line.", _SETUP),
+    "hook": Entry("quotactl.inside", "hook", "Claude Code's hooks.", _SETUP),
     "config": Entry("quotactl.config", "config", "Show or check the settings.", _SETUP),
     "notify": Entry("quotactl.notify", "notify", "Try the notifications.", _SETUP),
     "completion": Entry("quotactl.completion", "completion", "Tab completion for your shell.", _SETUP),

@@ -114,11 +114,15 @@ class Client:
         """Turn this connection into a stream of states; it takes no further calls."""
         return Subscription(self, self._object("subscribe"))
 
+    def ask(self, method: str, params: Mapping[str, object]) -> Mapping[str, object]:
+        """The result of any method that answers with an object; its fields are the wire's promise."""
+        return _as_object(method, self._call(method, params, CALL_SECONDS))
+
     def fileno(self) -> int:
         return self._sock.fileno()
 
     def _object(self, method: str) -> Mapping[str, object]:
-        return _as_object(method, self._call(method, {}, CALL_SECONDS))
+        return self.ask(method, {})
 
     def _call(self, method: str, params: Mapping[str, object], seconds: float) -> object:
         """The reply's ``result``; raises ``Refused`` and ``NoDaemon``."""

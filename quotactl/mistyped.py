@@ -8,12 +8,27 @@ from difflib import get_close_matches
 import click
 
 MEANT: Mapping[str, str] = {
-    "start": "quotactl up",
     "restart": "quotactl down && quotactl up",
+    "run": "quotactl start",
     "stop": "quotactl down",
     "version": "quotactl --version",
 }
 """What other programs call it. A command of that name, once there is one, goes first."""
+
+SAME: Mapping[str, str] = {
+    "complete": "done",
+    "create": "add",
+    "delete": "remove",
+    "finish": "done",
+    "ls": "list",
+    "new": "add",
+    "rm": "remove",
+    "update": "edit",
+}
+"""Other words for what groups have; offered where the group has it."""
+
+OF_THE_QUEUE = frozenset({"add", "done", "edit", "export", "import", "list", "remove", "show"})
+"""What is often typed without ``queue``."""
 
 
 class HintingGroup(click.Group):
@@ -36,5 +51,10 @@ def _meant(typed: str, known: list[str], path: str) -> str:
         return f"{path} -h"
     if typed in MEANT:
         return MEANT[typed]
+    same = SAME.get(typed, typed)
+    if same in known:
+        return f"{path} {same}"
+    if "queue" in known and same in OF_THE_QUEUE:
+        return f"{path} queue {same}"
     close = get_close_matches(typed, known, n=1)
     return f"{path} {close[0]}" if close else ""

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from quotad import wire
 from quotad.clock import Clock
+from quotad.daemon.inside import Inside
 from quotad.daemon.past import history
+from quotad.daemon.planned import PlannedAnswers
 from quotad.domain.instant import Instant
 from quotad.engine import Engine
 from quotad.intake.intake import Intake
@@ -24,6 +26,7 @@ from quotad.store.thread import LedgerThread
 REMEDIES = {
     "settings-invalid": "mend the file (`quotactl config check` says where), then `quotactl sync`",
     "ledger-set-aside": "nothing; keep or delete the file that was set aside",
+    "queue-invalid": "mend the file at the line that is named; until then changes of the queue are refused",
     "unreadable": "make it readable for you, or ignore it: everything else is counted",
     "watch-unavailable": "nothing; files are looked at every few seconds all the same",
 }
@@ -49,6 +52,8 @@ class Answers:
     intake: Intake
     ledger: LedgerThread
     notifier: Notifier
+    planned: PlannedAnswers
+    inside: Inside
     clock: Clock
     take_settings: Callable[[], str | None]
     """Reads the settings again; what is wrong with them, if they are refused."""
@@ -65,6 +70,8 @@ class Answers:
             "notify.test": Method(wire.NoParams, self._notify_test),
             "reload": Method(wire.NoParams, self._reload),
             "shutdown": Method(wire.NoParams, self._shutdown),
+            **self.planned.methods(),
+            **self.inside.methods(),
         }
 
     def status(self) -> wire.StatusReply:
@@ -99,7 +106,7 @@ class Answers:
         }
 
     async def _status(self, _: wire.NoParams) -> wire.StatusReply:
-        await self.intake.refresh()
+        await self.planned.refresh()
         return self.status()
 
     async def _sync(self, params: wire.SyncParams) -> wire.SyncReply:
@@ -108,6 +115,7 @@ class Answers:
             async with asyncio.timeout(params.timeout):
                 self.take_settings()
                 await self.intake.sync()
+                await self.planned.planner.agenda.look()
         except TimeoutError:
             message = f"not everything was taken in within {params.timeout:g} seconds; it goes on"
             raise wire.Refusal(wire.REFUSED, message, "timed-out") from None
@@ -128,7 +136,7 @@ class Answers:
             raise wire.Refusal(wire.REFUSED, message, "ledger-unavailable") from fault
 
     async def _doctor(self, _: wire.NoParams) -> wire.DoctorReply:
-        await self.intake.refresh()
+        await self.planned.refresh()
         checks = [
             *self._problems(),
             self._transcripts(),

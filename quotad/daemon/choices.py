@@ -9,7 +9,9 @@ from pathlib import Path
 from quotad.domain.instant import HOUR
 from quotad.domain.policy import FIVE_HOUR, PLAN_LIMITS, Policy, WindowSpec
 from quotad.domain.usage import AccountId
+from quotad.domain.working import ALWAYS, WorkingHours
 from quotad.intake.files import Places
+from quotad.planning.hours import LocalHours, Shift
 from quotad.settings import Settings
 from quotad.sinks.channel import Channel
 from quotad.sinks.command import CommandChannel
@@ -17,6 +19,9 @@ from quotad.sinks.desktop import desktop_channel, session_bus_address
 from quotad.sinks.log import LogChannel
 from quotad.sinks.notifier import Channels
 from quotad.sinks.osascript import OsascriptChannel
+
+CACHE_NAME = ".claude.json"
+"""Claude Code's own file; of all that it holds only the cached usage is read."""
 
 
 def policy_of(chosen: Settings) -> Policy:
@@ -56,8 +61,17 @@ def places_of(chosen: Settings, environment: Mapping[str, str]) -> list[Places]:
         if root == first and second not in chosen.roots:
             transcripts.append(second / "projects")
         session_logs = [name for log in logs[root] for name in (log, log.with_name(f"{log.name}.1"))]
-        places.append(Places(AccountId(str(root)), tuple(transcripts), tuple(session_logs)))
+        # Without CLAUDE_CONFIG_DIR Claude Code keeps it beside its directory.
+        caches = [root / CACHE_NAME, *([home / CACHE_NAME] if root == home / ".claude" else [])]
+        places.append(Places(AccountId(str(root)), tuple(transcripts), tuple(session_logs), tuple(caches)))
     return places
+
+
+def working_of(chosen: Settings) -> WorkingHours:
+    """When the user works, on this machine's clock."""
+    if not chosen.working_hours:
+        return ALWAYS
+    return LocalHours([Shift(one.days, one.span.begin, one.span.end) for one in chosen.working_hours])
 
 
 def channels_of(chosen: Settings, environment: Mapping[str, str], platform: str) -> Channels:

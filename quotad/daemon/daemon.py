@@ -16,10 +16,12 @@ from quotad import instance, settings, wire
 from quotad.clock import Clock
 from quotad.daemon.announcer import Announcer
 from quotad.daemon.answers import Answers, Identity
-from quotad.daemon.choices import channels_of, places_of, policy_of
+from quotad.daemon.choices import channels_of, places_of, policy_of, working_of
+from quotad.daemon.inside import Inside
+from quotad.daemon.planned import PlannedAnswers
 from quotad.daemon.signals import taken_over
 from quotad.daemon.upkeep import Upkeep
-from quotad.domain.effects import Anchor, Announce, Changed, Effect, Recall, WakeAt
+from quotad.domain.effects import Anchor, Announce, Changed, Effect, KeepRuns, Rebook, Recall, WakeAt
 from quotad.domain.inputs import FellBehind, PolicyChanged, ProblemCleared, ProblemRaised
 from quotad.domain.state import State
 from quotad.engine import Engine
@@ -27,6 +29,8 @@ from quotad.intake.files import Places
 from quotad.intake.intake import LEDGER_TROUBLE, SET_ASIDE, Intake
 from quotad.ipc.server import Server
 from quotad.ipc.socket_file import SocketRefused
+from quotad.planning.agenda import Agenda
+from quotad.planning.planner import Planner
 from quotad.readiness import Readiness, watchdog_interval
 from quotad.settings import Settings, SettingsInvalid
 from quotad.sinks.notifier import Channels, Notifier
@@ -90,6 +94,9 @@ class Daemon:
         self._snapshots = Snapshots(paths.root, self._engine.standing, clock, self._trouble)
         self._notifier = Notifier(self._channels(chosen), clock, None, self._trouble)
         self._announcer = Announcer(ledger, self._notifier)
+        self._agenda = Agenda(self._engine, ledger, clock, paths.root, self._trouble)
+        self._planner = Planner(self._engine, clock, self._agenda, working_of(chosen))
+        self._planned = PlannedAnswers(self._intake, self._planner)
         self._readiness = Readiness(surroundings.environment.get("NOTIFY_SOCKET"))
         self._upkeep = Upkeep(
             chosen,
@@ -108,6 +115,8 @@ class Daemon:
             self._intake,
             ledger,
             self._notifier,
+            self._planned,
+            Inside(self._engine, lambda: self._intake, clock, surroundings.environment),
             clock,
             self._take_settings,
             self._stopping.set,
@@ -131,6 +140,8 @@ class Daemon:
                     for work in (self._announcer.run(), self._notifier.run(), self._stop_serving()):
                         self._tasks.create_task(work)
                     await self._read_what_is_current()
+                    await self._agenda.open()
+                    self._tasks.create_task(self._planner.run())
                     self._tasks.create_task(self._snapshots.run())
                     await self._answer()
             except* _Stopped:
@@ -169,6 +180,7 @@ class Daemon:
                 await self._end()
                 return None
             accounts = self._intake.accounts
+            await self._agenda.peek()
             groups = await self._ledger.run(lambda ledger: ledger.history(None, "model"))
             if not await self._end():
                 raise NotWritten(self._engine.state.problems[LEDGER_TROUBLE].message)
@@ -257,6 +269,10 @@ class Daemon:
                     self._server.subscribers.publish(self._answers.status)
             case Recall() | Anchor():
                 self._intake.ask(effect)
+            case Rebook(ids):
+                self._planner.rebook(ids)
+            case KeepRuns(runs):
+                self._planner.keep_runs(runs)
             case WakeAt():
                 raise AssertionError("the engine keeps its own time")
             case _:
@@ -295,6 +311,7 @@ class Daemon:
     def _adopt(self, before: Settings, chosen: Settings) -> None:
         if chosen.notify != before.notify:
             self._notifier.use(self._channels(chosen))
+        self._planner.working = working_of(chosen)
         # Hours that are quiet now are so before the new policy has anything to say.
         if self._upkeep.is_quiet():
             self._upkeep.watch_quiet_hours()
@@ -307,7 +324,7 @@ class Daemon:
             self._reading.cancel()
             self._tasks.create_task(asyncio.to_thread(self._intake.close))
             self._intake = Intake(self._engine, self._ledger, self._clock, self._is_followed)
-            self._answers.intake = self._upkeep.intake = self._intake
+            self._answers.intake = self._upkeep.intake = self._planned.intake = self._intake
             # It is for the new one to answer what the policy's change makes the domain ask.
             self._engine.submit(policy)
             self._reading = self._tasks.create_task(self._intake.run(places))

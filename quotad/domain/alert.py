@@ -12,6 +12,7 @@ from quotad.domain.instant import MINUTE, Instant, Millis
 from quotad.domain.level import level_of
 from quotad.domain.notice import Mark, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
 from quotad.domain.policy import WindowSpec
+from quotad.domain.reported import OTHER_RESET
 from quotad.domain.standing import SessionStanding, SessionState, Standing, WindowStanding
 from quotad.domain.state import Account, State
 from quotad.domain.window import Window
@@ -70,8 +71,11 @@ def _thresholds(window: WindowStanding, state: State, now: Instant) -> Iterator[
     if percent is None or opened is None or resets is None:
         return
     crossed = [threshold for threshold in state.policy.thresholds if threshold <= percent]
+    known: list[Mark] = state.marks
+    if window.early:
+        known = [mark for mark in known if mark.opened > opened - OTHER_RESET]
     marks = [Mark(window.account, THRESHOLD, window.name, threshold, opened, resets) for threshold in crossed]
-    if not marks or _announced(state.marks, marks[-1]):
+    if not marks or _announced(known, marks[-1]):
         return
     notice = ThresholdNotice(
         account=window.account,
@@ -86,7 +90,7 @@ def _thresholds(window: WindowStanding, state: State, now: Instant) -> Iterator[
         basis=window.basis,
         at=now,
     )
-    yield Announce(notice, tuple(mark for mark in marks if not _announced(state.marks, mark)))
+    yield Announce(notice, tuple(mark for mark in marks if not _announced(known, mark)))
 
 
 def _session_end(session: SessionStanding, state: State, now: Instant) -> Iterator[Announce]:

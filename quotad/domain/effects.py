@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from quotad.domain.instant import Instant
 from quotad.domain.notice import Mark, Notice
 from quotad.domain.policy import WindowSpec
+from quotad.domain.queue import PlannedId, Run
 from quotad.domain.usage import AccountId, SessionId
 
 
@@ -48,4 +49,18 @@ class Anchor:
     sessions: tuple[SessionId, ...]
 
 
-Effect = Announce | Changed | WakeAt | Recall | Anchor
+@dataclass(frozen=True, slots=True)
+class Rebook:
+    """Their time has come, but the quota is not there: move them to the earliest time that has room."""
+
+    ids: tuple[PlannedId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRuns:
+    """The Claude Code sessions of these runs ended, or go on after all: remember it for good."""
+
+    runs: tuple[Run, ...]
+
+
+Effect = Announce | Changed | WakeAt | Recall | Anchor | Rebook | KeepRuns

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from quotad.domain.instant import Instant
 from quotad.domain.notice import Mark
 from quotad.domain.policy import Policy
+from quotad.domain.queue import Queue, Run
 from quotad.domain.reading import Reading
 from quotad.domain.session import LogEvent
 from quotad.domain.usage import AccountId, SessionId, UsageEvent
@@ -102,6 +103,14 @@ class ProblemCleared:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class QueueSeen:
+    """The planned sessions are these now, and these are their runs, over and open."""
+
+    queue: Queue
+    runs: tuple[Run, ...]
+
+
 Input = (
     Seen
     | Recalled
@@ -114,4 +123,5 @@ Input = (
     | QuietChanged
     | ProblemRaised
     | ProblemCleared
+    | QueueSeen
 )

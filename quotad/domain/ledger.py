@@ -142,6 +142,8 @@ class Ledger:
     def __init__(self, price: Callable[[str], int]) -> None:
         """``price``: tokens that one use of a tool is taken to cost."""
         self._price = price
+        self.changes = 0
+        """Rises whenever calls come in or change."""
         self._calls: dict[MessageId, UsageEvent] = {}
         self._contested: dict[MessageId, dict[RequestId, UsageEvent]] = {}
         self._quarters: dict[int, _Quarter] = {}
@@ -163,6 +165,7 @@ class Ledger:
         if before is not None:
             self._leave(before)
         self._enter(stands)
+        self.changes += 1
         return True
 
     def take_log(self, event: LogEvent) -> bool:
@@ -264,6 +267,25 @@ class Ledger:
             if index and openers[index - 1] >= since and (last is None or openers[index - 1] > last):
                 last = openers[index - 1]
         return last
+
+    def last_use(self, session: SessionId, since: Instant, until: Instant) -> Instant | None:
+        """When a call of the session used tokens last, after ``since`` and up to ``until``."""
+        for index in range(until // QUARTER, since // QUARTER - 1, -1):
+            quarter = self._quarters.get(index)
+            if quarter is None or session not in quarter.sessions:
+                continue
+            used = (
+                call.at
+                for call in quarter.calls.values()
+                if call.session == session and since < call.at <= until and call.tokens != NO_TOKENS
+            )
+            if (last := max(used, default=None)) is not None:
+                return last
+        return None
+
+    def facts(self, session: SessionId) -> SessionFacts | None:
+        """What is known of one session, if it is here."""
+        return self._sessions.get(session)
 
     def sessions(self) -> Iterable[tuple[SessionId, SessionFacts]]:
         return self._sessions.items()

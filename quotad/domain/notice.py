@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from quotad.domain.instant import Instant, Millis
 from quotad.domain.level import Level
+from quotad.domain.queue import PlannedId
 from quotad.domain.usage import AccountId, SessionId
 
 
@@ -66,7 +67,20 @@ class ProblemNotice:
     at: Instant
 
 
-Notice = ThresholdNotice | SessionNotice | ResetNotice | ProblemNotice
+@dataclass(frozen=True, slots=True)
+class DueNotice:
+    """A planned session's time has come and the quota is there; ``available`` is None if none is known."""
+
+    session: PlannedId
+    phase: str
+    tokens: int
+    hours: float
+    available: int | None
+    scheduled_for: Instant
+    at: Instant
+
+
+Notice = ThresholdNotice | SessionNotice | ResetNotice | ProblemNotice | DueNotice
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,8 @@ class Mark:
 
     For a threshold: ``subject`` is the window's name, ``value`` the threshold, ``[opened, resets)`` the
     window it was about. For a session: ``subject`` is the session's id, ``value`` the minutes left, and
-    its five hours. For a reset: ``value`` is 0.
+    its five hours. For a reset: ``value`` is 0. For a planned session that is due: ``subject`` is
+    its id, ``value`` 0, and ``opened`` the time that it was booked for.
     """
 
     account: AccountId

@@ -6,10 +6,22 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from quotad.domain.instant import MINUTE, Instant, Millis
+from quotad.domain.instant import DAY, MINUTE, Instant, Millis
+from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
+from quotad.domain.session import SESSION_LENGTH
+from quotad.domain.usage import SessionId
 
 RESET_JITTER: Millis = 2 * MINUTE
 """Resets that lie closer together are the same one (they jitter: lobehub/lobehub#18326)."""
+
+PERCENT_MOST = 110.0
+"""A larger percentage is none.
+
+Calls in flight are still counted when the limit is reached, so that a little more than 100 is true: 105 was
+seen in a status line, 1.01 in headers. What lies far above is another scale or an epoch
+(anthropics/claude-code#60263), and would stop all work for hours, while a true 111 that is refused leaves the
+reading before it in force.
+"""
 
 
 class ReadingSource(StrEnum):
@@ -29,18 +41,46 @@ class Reading(NamedTuple):
     resets_at: Instant
     received_at: Instant
     source: ReadingSource
+    session: SessionId = SessionId("")
+    """Whose status line said it; empty when no session did."""
 
 
-def best_reading(
-    readings: Iterable[Reading], opened: Instant, resets: Instant, now: Instant
-) -> Reading | None:
-    """The reading that holds for a window: the highest, since use never goes down within one window.
+def received(reading: Reading) -> tuple[Instant, Instant, float, str, str]:
+    """Orders the readings of one kind of window as they were received, whatever order they came in."""
+    return (reading.received_at, reading.resets_at, reading.percent, reading.source, reading.session)
+
+
+def window_length(window: str) -> Millis:
+    """How long a window that the provider speaks of is: five hours, and a week for every other."""
+    return SESSION_LENGTH if window == FIVE_HOUR else 7 * DAY
+
+
+def unfit(reading: Reading) -> str | None:
+    """Why this cannot be what the provider says of a window now, if it cannot; NaN and infinity included."""
+    if not 0 <= reading.percent <= PERCENT_MOST:
+        return f"percentage: must lie between 0 and {PERCENT_MOST:g}, is {reading.percent:g}"
+    ahead = reading.resets_at - reading.received_at
+    if ahead <= 0:
+        return "reset: lies in the past"
+    if ahead > window_length(reading.window) + RESET_JITTER:
+        return "reset: lies further ahead than the window is long"
+    return None
+
+
+def by_hand(resets_at: Instant, now: Instant) -> Reading | None:
+    """A limit that was hit just now: 100 % of the five hours if they can end then, else of the week.
+
+    None for a reset that lies in the past, or further ahead than a week.
+    """
+    near = resets_at - now <= SESSION_LENGTH + RESET_JITTER
+    reading = Reading(FIVE_HOUR if near else SEVEN_DAY, 100.0, resets_at, now, ReadingSource.BY_HAND)
+    return None if unfit(reading) else reading
+
+
+def highest(readings: Iterable[Reading], now: Instant) -> Reading | None:
+    """The reading that holds for the window that all of these are about: use never goes down within one.
 
     Of equal ones the latest, whose age is the smallest.
     """
-    of_window = (
-        one
-        for one in readings
-        if opened <= one.received_at <= now and opened < one.resets_at <= resets + RESET_JITTER
-    )
-    return max(of_window, key=lambda one: (one.percent, one.received_at), default=None)
+    said = (one for one in readings if one.received_at <= now)
+    return max(said, key=lambda one: (one.percent, *received(one)), default=None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from quotad.domain.instant import CLOCK_SLACK, MINUTE, Instant, Millis
@@ -11,7 +11,8 @@ from quotad.domain.ledger import Totals
 from quotad.domain.level import Level, advice_of, level_of
 from quotad.domain.notice import Basis
 from quotad.domain.policy import Policy, WindowSpec
-from quotad.domain.reading import Reading, best_reading
+from quotad.domain.queue import Queue, Run, Status
+from quotad.domain.reading import Reading, highest
 from quotad.domain.session import SESSION_LENGTH
 from quotad.domain.state import REACH_SLACK, Account, State
 from quotad.domain.usage import NO_TOKENS, AccountId, SessionId, Tokens
@@ -21,6 +22,8 @@ BURN_SPAN: Millis = 30 * MINUTE
 """Burn is what was spent in this span before now, or since the window opened if that is shorter."""
 BURN_SPAN_LEAST: Millis = 10 * MINUTE
 """One large call in a window's first minute says little about the pace."""
+SLOPE_PERCENT_LEAST = 5.0
+"""Percentages come whole: over fewer of them a slope is mostly rounding."""
 
 LIMIT_BASIS_PLAN = "plan"
 LIMIT_BASIS_CONFIGURED = "configured"
@@ -76,6 +79,8 @@ class WindowStanding:
     runs_out_at: Instant | None
     next_threshold: float | None
     reported: Reading | None
+    early: bool = False
+    """It began by an early reset: what was announced of the window before says nothing of it."""
 
     @property
     def is_open(self) -> bool:
@@ -92,6 +97,10 @@ class Standing:
     windows: tuple[WindowStanding, ...]
     sessions: tuple[SessionStanding, ...]
     advice: tuple[str, ...]
+    queue: Queue = field(default_factory=Queue)
+    runs: tuple[Run, ...] = ()
+    spent: Mapping[SessionId, int] = field(default_factory=dict)
+    """What the Claude Code sessions of open runs have spent, on the scale of ``Run.spent_before``."""
 
 
 def standing(state: State, now: Instant) -> Standing:
@@ -104,7 +113,32 @@ def standing(state: State, now: Instant) -> Standing:
     sessions = tuple(
         session for account in state.accounts.values() for session in _sessions(account, state.policy, now)
     )
-    return Standing(now, state.policy.plan, state.caught_up, windows, sessions, _advice(windows))
+    return Standing(
+        now,
+        state.policy.plan,
+        state.caught_up,
+        windows,
+        sessions,
+        _advice(windows) + _due_advice(state.queue, now),
+        state.queue,
+        state.runs,
+        _spent_by_runs(state, now),
+    )
+
+
+def _spent_by_runs(state: State, now: Instant) -> Mapping[SessionId, int]:
+    account = next(iter(state.accounts.values()), None)
+    if account is None:
+        return {}
+    until = now + CLOCK_SLACK
+    return {
+        run.session: run.spent_before
+        + account.ledger.totals(max(run.started, account.horizon), until, session=run.session).spent(
+            state.policy
+        )
+        for run in state.runs
+        if run.outcome is None
+    }
 
 
 def current_window(account: Account, spec: WindowSpec, now: Instant) -> Window | None:
@@ -120,13 +154,17 @@ def window_standing(account: Account, spec: WindowSpec, policy: Policy, now: Ins
     until = min(window.resets, now + CLOCK_SLACK)
     totals = account.ledger.totals(window.opened, until, scope=spec.scope)
     spent = totals.spent(policy)
-    reported = best_reading(account.readings.get(spec.name, ()), window.opened, window.resets, now)
+    told = next((one for one in account.reported(spec, now) if one.window == window), None)
+    reported = highest(told.readings, now) if told else None
     burn = _burn(account, spec, policy, window, now)
-    if reported is None:
+    if told is None or reported is None:
         percent, lower_bound = (None if spec.limit is None else 100 * spent / spec.limit), False
     else:
-        since = account.ledger.totals(reported.received_at + 1, until, scope=spec.scope).spent(policy)
-        percent, lower_bound = _fused(reported.percent, spent - since, since)
+
+        def spent_since(at: Instant) -> int:
+            return account.ledger.totals(at + 1, until, scope=spec.scope).spent(policy)
+
+        percent, lower_bound = _fused(told.readings, reported, spent, spent_since)
     remaining = _remaining(spec.limit, spent, percent if reported else None)
     latest = account.ledger.latest(window.opened, until, spec.scope)
     return WindowStanding(
@@ -152,6 +190,7 @@ def window_standing(account: Account, spec: WindowSpec, policy: Policy, now: Ins
             (one for one in policy.thresholds if percent is not None and one > percent), None
         ),
         reported=reported,
+        early=told is not None and told.early,
     )
 
 
@@ -191,16 +230,27 @@ def _local_basis(totals: Totals) -> Basis:
     return Basis.ESTIMATED if totals.estimated else Basis.MEASURED
 
 
-def _fused(reported: float, spent_before: int, spent_since: int) -> tuple[float, bool]:
+def _fused(
+    readings: tuple[Reading, ...], reported: Reading, spent: int, spent_since: Callable[[Instant], int]
+) -> tuple[float, bool]:
     """A reading plus what was spent here since, and whether that is only a lower bound.
 
-    What was spent since counts at the slope (spent per reported per cent) of this window, if it has one.
+    What was spent since counts at the slope (per cent per token spent) of this window, if it has one: over
+    the whole window, or since an earlier reading if that is less. Use that no local log shows (phones, other
+    machines) makes either too steep, and never too flat.
     """
-    if not spent_since:
-        return reported, False
-    if not spent_before or not reported:
-        return reported, True
-    return reported + spent_since * reported / spent_before, False
+    since = spent_since(reported.received_at)
+    before = spent - since
+    if not since:
+        return reported.percent, False
+    if not before or not reported.percent:
+        return reported.percent, True
+    slope = reported.percent / before
+    first = readings[0]
+    between = spent_since(first.received_at) - since
+    if first.percent <= reported.percent - SLOPE_PERCENT_LEAST and between > 0:
+        slope = min(slope, (reported.percent - first.percent) / between)
+    return reported.percent + since * slope, False
 
 
 def _remaining(limit: int | None, spent: int, reported_percent: float | None) -> int | None:
@@ -266,3 +316,12 @@ def _session_state(ended: Instant | None, window: Window, now: Instant) -> Sessi
 def _advice(windows: tuple[WindowStanding, ...]) -> tuple[str, ...]:
     """What to do next, by the window that is used most."""
     return (advice_of(max((window.percent or 0.0 for window in windows if window.is_open), default=0.0)),)
+
+
+def _due_advice(queue: Queue, now: Instant) -> tuple[str, ...]:
+    """Whose time has come."""
+    return tuple(
+        f"The planned session {one.id} is due: `quotactl start {one.id}`."
+        for one in queue.sessions
+        if one.status is Status.SCHEDULED and one.scheduled_for is not None and one.scheduled_for <= now
+    )

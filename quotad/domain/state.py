@@ -9,10 +9,12 @@ from quotad.domain.instant import CLOCK_SLACK, DAY, HOUR, Instant
 from quotad.domain.ledger import Ledger, SessionFacts
 from quotad.domain.notice import Mark
 from quotad.domain.policy import Policy, WindowSpec
+from quotad.domain.queue import PlannedId, Queue, Run
 from quotad.domain.reading import Reading
+from quotad.domain.reported import Reported, reported_windows
 from quotad.domain.session import SESSION_LENGTH
 from quotad.domain.usage import AccountId, SessionId
-from quotad.domain.window import Window, chain, fixed_windows
+from quotad.domain.window import Window, chain
 
 REACH_SLACK = HOUR
 """How much longer than the longest window the ledger in memory reaches back."""
@@ -45,6 +47,8 @@ class Account:
     anchor_asked: bool = False
     recalling: bool = False
     """The ledger on disk was asked for what is within reach; nothing is announced until it has said all."""
+    _reported: dict[str, tuple[object, tuple[Reported, ...]]] = field(default_factory=dict, compare=False)
+    """What readings amount to, of each window, with what it was made from: a standing asks several times."""
 
     def specs(self, policy: Policy) -> tuple[WindowSpec, ...]:
         """The configured windows, and those that only readings speak of: their limit is not known."""
@@ -55,10 +59,21 @@ class Account:
     def reach(self, policy: Policy) -> int:
         return max(SESSION_LENGTH, *(spec.length for spec in self.specs(policy))) + REACH_SLACK
 
-    def fixed(self, spec: WindowSpec, until: Instant) -> tuple[Window, ...]:
-        """The windows that the provider has laid down by what it said before ``until``."""
-        told = self.readings.get(spec.name, ())
-        return fixed_windows((one for one in told if one.received_at < until), spec.length)
+    def reported(self, spec: WindowSpec, now: Instant) -> tuple[Reported, ...]:
+        """The windows that the provider has laid down by what it has said so far."""
+        until = now + CLOCK_SLACK
+        told = [one for one in self.readings.get(spec.name, ()) if one.received_at < until]
+        state = (spec, self.horizon, len(told), self.ledger.changes)
+        if self._reported.get(spec.name, ((), ()))[0] != state:
+            self._reported[spec.name] = (state, reported_windows(told, spec.length, self.ledger.last_use))
+        return self._reported[spec.name][1]
+
+    def take_reading(self, reading: Reading) -> bool:
+        """Take in what the provider said; whether it was not known."""
+        told = self.readings.setdefault(reading.window, set())
+        known = len(told)
+        told.add(reading)
+        return len(told) > known
 
     def next_reading(self, at: Instant) -> Instant | None:
         """When the provider spoke first, at or after ``at``."""
@@ -71,7 +86,7 @@ class Account:
         return chain(
             lambda at: self.ledger.next_event(at, until, spec.scope),
             spec.length,
-            self.fixed(spec, until),
+            [one.window for one in self.reported(spec, now)],
             self.windows.get(spec.name, 0),
         )
 
@@ -115,5 +130,9 @@ class State:
     announced_problems: set[str] = field(default_factory=set)
     caught_up: bool = False
     quiet: bool = False
+    queue: Queue = field(default_factory=Queue)
+    runs: tuple[Run, ...] = ()
+    rebooking: dict[PlannedId, Instant] = field(default_factory=dict)
+    """Sessions whose move was asked for, with the time that they are to be moved from."""
     version: int = 0
     wake_at: Instant | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from quotad.domain.alert import announcements, next_announcement
-from quotad.domain.effects import Anchor, Announce, Changed, Effect, Recall, WakeAt
+from quotad.domain.due import announcements_of, due, ended_runs, next_due, to_rebook
+from quotad.domain.effects import Anchor, Announce, Changed, Effect, KeepRuns, Rebook, Recall, WakeAt
 from quotad.domain.inputs import (
     Anchored,
     CaughtUp,
@@ -14,6 +15,7 @@ from quotad.domain.inputs import (
     PolicyChanged,
     ProblemCleared,
     ProblemRaised,
+    QueueSeen,
     QuietChanged,
     Recalled,
     Remembered,
@@ -24,7 +26,7 @@ from quotad.domain.instant import CLOCK_SLACK, DAY, HOUR, Instant, Millis
 from quotad.domain.ledger import Ledger
 from quotad.domain.notice import ProblemNotice
 from quotad.domain.policy import Policy
-from quotad.domain.standing import standing
+from quotad.domain.standing import Standing, standing
 from quotad.domain.state import Account, Problem, State
 
 TRIM_EVERY: Millis = HOUR
@@ -43,15 +45,40 @@ def step(state: State, incoming: Input, now: Instant) -> list[Effect]:
         return effects
     state.version += 1
     effects.append(Changed())
+    effects += _end_runs(state, now)
     stands = standing(state, now)
     for announce in announcements(state, stands, now):
         _remember(state, announce)
         effects.append(announce)
-    effects += _wake(state, now, next_announcement(stands, now))
+    effects += _see_to_due(state, stands)
+    times = (next_announcement(stands, now), next_due(stands))
+    effects += _wake(state, now, min((at for at in times if at is not None), default=None))
     return effects
 
 
-def _take(  # noqa: C901, PLR0911 - one arm for each input
+def _end_runs(state: State, now: Instant) -> list[Effect]:
+    ended = {(run.planned, run.session): run for run in ended_runs(state, now)}
+    if not ended:
+        return []
+    state.runs = tuple(ended.get((run.planned, run.session), run) for run in state.runs)
+    return [KeepRuns(tuple(ended.values()))]
+
+
+def _see_to_due(state: State, stands: Standing) -> list[Effect]:
+    """Planned sessions whose time has come are announced, or moved."""
+    if not stands.queue.sessions or not stands.windows:
+        return []
+    found = due(stands, state.policy)
+    effects: list[Effect] = []
+    if state.caught_up and not state.quiet:
+        for announce in announcements_of(found, state, stands):
+            _remember(state, announce)
+            effects.append(announce)
+    ids = to_rebook(found, state, stands)
+    return [*effects, Rebook(ids)] if ids else effects
+
+
+def _take(  # noqa: C901, PLR0911, PLR0912 - one arm for each input
     state: State, incoming: Input, now: Instant, effects: list[Effect]
 ) -> bool:
     """Move the state; whether an answer may be another one now."""
@@ -82,6 +109,10 @@ def _take(  # noqa: C901, PLR0911 - one arm for each input
         case ProblemCleared(code):
             state.announced_problems.discard(code)
             return state.problems.pop(code, None) is not None
+        case QueueSeen(queue, runs):
+            if (queue, runs) == (state.queue, state.runs):
+                return False
+            state.queue, state.runs = queue, runs
         case _:
             assert_never(incoming)
     return True
@@ -111,9 +142,7 @@ def _see(state: State, seen: Seen) -> bool:
         if reading.resets_at < account.horizon:
             account.anchor_stale = True
         else:
-            readings = account.readings.setdefault(reading.window, set())
-            changed |= reading not in readings
-            readings.add(reading)
+            changed |= account.take_reading(reading)
     return changed
 
 

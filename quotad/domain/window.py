@@ -8,11 +8,10 @@ reset outranks what was computed, because phones and other machines open windows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from quotad.domain.instant import Instant, Millis
-from quotad.domain.reading import RESET_JITTER, Reading
 
 NextEvent = Callable[[Instant], Instant | None]
 """The first instant at or after the given one at which something was spent."""
@@ -26,31 +25,6 @@ class Window(NamedTuple):
 
     def overlap(self, other: Window) -> Millis:
         return max(0, min(self.resets, other.resets) - max(self.opened, other.opened))
-
-
-def fixes(reading: Reading, length: Millis) -> bool:
-    """Whether a reading says where a window is: its reset lay ahead, and no further than a window."""
-    return reading.received_at < reading.resets_at <= reading.received_at + length + RESET_JITTER
-
-
-def fixed_windows(readings: Iterable[Reading], length: Millis) -> tuple[Window, ...]:
-    """The windows that the provider's own resets lay down, disjoint and in order.
-
-    A later reset that overlaps an earlier one ends it where it begins: the provider resets early at times.
-    An earlier reset while a later one is known is a stale repeat from an idle terminal.
-    """
-    windows: list[Window] = []
-    for reading in sorted(readings, key=lambda one: (one.received_at, one.resets_at)):
-        if not fixes(reading, length):
-            continue
-        last = windows[-1] if windows else None
-        if last is not None and reading.resets_at <= last.resets + RESET_JITTER:
-            continue
-        window = Window(reading.resets_at - length, reading.resets_at)
-        if last is not None and window.opened < last.resets:
-            windows[-1] = Window(last.opened, window.opened)
-        windows.append(window)
-    return tuple(window for window in windows if window.opened < window.resets)
 
 
 def chain(next_event: NextEvent, length: Millis, fixed: Sequence[Window], start: Instant) -> Iterator[Window]:

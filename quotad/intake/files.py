@@ -8,19 +8,26 @@ from typing import NamedTuple
 
 from quotad.domain.cursor import Cursor
 from quotad.domain.usage import AccountId
+from quotad.intake.hearsay import Hearsay
 from quotad.sources import transcript
 from quotad.sources.scan import Unreadable
 from quotad.sources.session_log import SessionLogDecoder
 from quotad.sources.tail import Decode
 from quotad.sources.tree import Seen, Tree
+from quotad.sources.usage_cache import UsageCaches
 
 
 class Places(NamedTuple):
-    """Where one account's files are: ``transcripts`` are directories, ``session_logs`` files."""
+    """Where one account's files are.
+
+    ``transcripts`` are directories, ``session_logs`` files, and so are ``usage_caches``: wherever Claude Code
+    may keep what the provider said last.
+    """
 
     account: AccountId
     transcripts: tuple[Path, ...]
     session_logs: tuple[Path, ...]
+    usage_caches: tuple[Path, ...] = ()
 
 
 class AccountFiles:
@@ -31,6 +38,8 @@ class AccountFiles:
         self.account = places.account
         self.watched = (*places.transcripts, *{path.parent for path in places.session_logs})
         self._places = places
+        self.caches = UsageCaches(places.usage_caches)
+        self.hearsay = Hearsay()
         self.malformed = 0
         """Malformed lines in all files that are known; ``lines`` and ``bytes`` likewise."""
         self.lines = 0

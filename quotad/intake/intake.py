@@ -20,9 +20,10 @@ from typing import NamedTuple
 from quotad.clock import Clock
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.effects import Anchor, Recall
-from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered
+from quotad.domain.inputs import CaughtUp, ProblemCleared, ProblemRaised, Remembered, Seen
 from quotad.domain.instant import Instant
 from quotad.domain.policy import WindowSpec
+from quotad.domain.reading import Reading
 from quotad.domain.usage import AccountId, UsageEvent
 from quotad.engine import Engine
 from quotad.intake.files import AccountFiles, Places
@@ -159,6 +160,21 @@ class Intake:
         await self._recorder.settled()
         await self._questions.answered()
 
+    def heard(self, account: AccountId, readings: Iterable[Reading]) -> None:
+        """Take in what somebody was told by the provider: a status line, a hook, a person.
+
+        Of an account that is not followed nothing is known. What a session only repeats is left out.
+        """
+        files = next((one for one in self._accounts if one.account == account), None)
+        known = self._engine.state.accounts.get(account)
+        if files is None or known is None:
+            return
+        news = files.hearsay.news(readings, known.ledger.last_use)
+        if news:
+            latest = max(one.received_at for one in news)
+            self._recorder.record(Batch(account, readings=news, latest=latest))
+            self._engine.submit(Seen(account, readings=tuple(news)))
+
     async def let_go(self, before: Instant) -> None:
         """Drop what the ledger on disk holds from before an instant; once everything has been read."""
         policy = self._engine.state.policy
@@ -194,6 +210,7 @@ class Intake:
         for place in places:
             self._accounts.append(AccountFiles(place, await self._known(place.account)))
         await self._questions.answered()
+        await self._look_at_caches()
         found = [
             one
             for files in self._accounts
@@ -326,6 +343,7 @@ class Intake:
 
     async def _sweep(self, *, thorough: bool) -> None:
         """Look everywhere and take in what is new."""
+        await self._look_at_caches()
         for files in self._accounts:
             scan = await self._scan(files, thorough=thorough)
             async with self._looking:
@@ -335,6 +353,12 @@ class Intake:
                 else:
                     await self._take(files, [one.found for one in found])
         self._tell_unreadable()
+
+    async def _look_at_caches(self) -> None:
+        for files in self._accounts:
+            look = partial(files.caches.look, self._clock.now())
+            said = await asyncio.get_running_loop().run_in_executor(self._scanner, look)
+            self.heard(files.account, said)
 
     async def _look_again_and_again(self) -> None:
         while True:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from quotad.domain.effects import Anchor, Recall
 from quotad.domain.inputs import Anchored, Recalled
 from quotad.domain.instant import QUARTER, Instant
 from quotad.domain.policy import WindowSpec
+from quotad.domain.reported import fixed_windows
 from quotad.domain.session import SESSION_LENGTH
 from quotad.domain.usage import AccountId, SessionId
-from quotad.domain.window import Window, chain, fixed_windows
+from quotad.domain.window import Window, chain
 from quotad.store.ledger_file import LedgerFile
 
 
@@ -64,7 +66,7 @@ def quota_windows(
     floor = ledger.floor(account, spec.name)
     start = start if floor is None else max(start, floor)
     told = [one for one in ledger.readings(account, spec.name) if one.received_at < until]
-    fixed = fixed_windows(told, spec.length)
+    fixed = fixed_windows(told, spec.length, partial(ledger.last_use, account))
     return chain(lambda at: ledger.next_call(account, at, until, spec.scope), spec.length, fixed, start)
 
 

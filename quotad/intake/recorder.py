@@ -124,4 +124,4 @@ class Recorder:
 
 
 def _events(batch: Batch) -> int:
-    return len(batch.usage) + len(batch.logs)
+    return len(batch.usage) + len(batch.logs) + len(batch.readings)

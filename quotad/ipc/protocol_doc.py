@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from quotad import wire
+from quotad.wire import planning
 from quotad.wire.methods import METHODS
 
 RESULTS: dict[str, object] = {
@@ -28,6 +29,25 @@ RESULTS: dict[str, object] = {
     "notify.test": wire.NotifyTestReply,
     "reload": wire.Done,
     "shutdown": wire.Done,
+    "queue.list": planning.QueueListReply,
+    "queue.show": planning.QueueShowReply,
+    "queue.add": planning.PlannedReply,
+    "queue.edit": planning.PlannedReply,
+    "queue.remove": planning.PlannedReply,
+    "queue.done": planning.PlannedReply,
+    "queue.import": planning.ImportReply,
+    "queue.export": wire.Exported,
+    "next": planning.DecisionReply,
+    "start": planning.DecisionReply,
+    "release": planning.PlannedReply,
+    "schedule": planning.ScheduledReply,
+    "unschedule": planning.PlannedReply,
+    "plan": planning.PlanReply,
+    "calendar.export": planning.CalendarReply,
+    "calendar.list": planning.CalendarReply,
+    "statusline": wire.LineReply,
+    "hook": wire.HookReply,
+    "limit-hit": wire.Done,
 }
 """What each method of ``METHODS`` answers."""
 
@@ -41,6 +61,27 @@ _MEANINGS = {
     "notify.test": "Sends one notice through every channel.",
     "reload": "Reads the settings again. Bad ones are refused (`settings-invalid`) and the old ones stay.",
     "shutdown": "Ends the daemon once the requests in work are answered.",
+    "queue.list": "Every planned session, in the order of the queue's file.",
+    "queue.show": "One planned session, with what it waits for and what waits for it.",
+    "queue.add": "Plans a session. It is in the queue's file, for good, before the reply; so is all else.",
+    "queue.edit": "Changes a planned session.",
+    "queue.remove": "Takes a session out of the queue; the reply is what it was. "
+    "One that others need is refused (`needed-by-others`).",
+    "queue.done": "Calls a session complete. Its run ends with what was really spent.",
+    "queue.import": "Plans many sessions, all or none.",
+    "queue.export": "The text of the queue's file.",
+    "next": "What to do now; changes nothing.",
+    "start": "Decides again, and claims the session for a Claude Code session, or books it. "
+    "Never starts anything itself. Of two at once one gets what is left.",
+    "release": "Takes a claim back.",
+    "schedule": "Books a session, or moves it; its calendar file is written before the reply.",
+    "unschedule": "Takes a booking back; the event in the calendar is cancelled.",
+    "plan": "Every planned session over the coming windows; changes nothing.",
+    "calendar.export": "Writes calendar files anew.",
+    "calendar.list": "The events that are in the calendar's files.",
+    "statusline": "What Claude Code gives its status line; readings are taken from it, a line is given back.",
+    "hook": "What Claude Code gives its hooks: a fact is given back where there is one worth saying.",
+    "limit-hit": "A reading by hand: the limit was hit just now.",
 }
 
 _SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean", NoneType: "null"}
@@ -48,7 +89,7 @@ _SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean", Non
 _HEAD = f"""\
 # The protocol of quotad's socket
 
-This page is generated from `quotad/wire.py` by `python -m quotad.ipc.protocol_doc`.
+This page is generated from `quotad/wire/` by `python -m quotad.ipc.protocol_doc`.
 
 JSON-RPC 2.0 over a Unix socket: one UTF-8 JSON object a line, no batches. This is protocol {wire.PROTOCOL}.
 
@@ -162,7 +203,7 @@ def _shown(hint: object) -> str:
     if isinstance(hint, type) and hint in _SCALARS:
         return _SCALARS[hint]
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin is list:
+    if origin in {list, tuple}:
         return f"array of {_shown(arguments[0])}"
     if origin is Literal:
         return ", ".join(f"`{json.dumps(value)}`" for value in arguments)

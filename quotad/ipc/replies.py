@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from quotad import wire
+from quotad.domain.due import room_now
 from quotad.domain.instant import Instant
+from quotad.domain.queue import Queue, Status
 from quotad.domain.reading import Reading
 from quotad.domain.standing import SessionStanding, Standing, WindowStanding
 from quotad.domain.state import Problem
@@ -30,6 +32,7 @@ class DaemonFacts:
 
 def status(standing: Standing, daemon: DaemonFacts, problems: Iterable[Problem]) -> wire.StatusReply:
     """The reply to ``status``, as CONTRACT words it."""
+    available = _available(standing)
     return {
         "schema": SCHEMA,
         "now": wire.iso(standing.now),
@@ -47,10 +50,34 @@ def status(standing: Standing, daemon: DaemonFacts, problems: Iterable[Problem])
             ],
         },
         "plan": standing.plan,
-        "windows": [_window(window, standing.now) for window in standing.windows],
+        "windows": [
+            _window(window, standing.now, available.get((window.account, window.name), window.remaining))
+            for window in standing.windows
+        ],
         "sessions": [_session(session) for session in standing.sessions],
-        "queue": {"ready": 0, "blocked": 0, "scheduled": [], "in_progress": [], "complete": 0},
+        "queue": _queue(standing.queue),
         "advice": list(standing.advice),
+    }
+
+
+def _available(standing: Standing) -> Mapping[tuple[str, str], int]:
+    """What is left of each window and not promised, where something is promised."""
+    if not standing.queue.sessions:
+        return {}
+    account = standing.windows[0].account
+    return {(account, room.name): room.available for room in room_now(standing) if room.limit is not None}
+
+
+def _queue(queue: Queue) -> wire.QueueReply:
+    ids: dict[Status, list[str]] = {status: [] for status in Status}
+    for planned in queue.sessions:
+        ids[planned.status].append(planned.id)
+    return {
+        "ready": len(ids[Status.READY]),
+        "blocked": len(ids[Status.BLOCKED]),
+        "scheduled": ids[Status.SCHEDULED],
+        "in_progress": ids[Status.IN_PROGRESS],
+        "complete": len(ids[Status.COMPLETE]),
     }
 
 
@@ -64,7 +91,7 @@ def tokens(counts: Tokens) -> wire.TokensReply:
     }
 
 
-def _window(window: WindowStanding, now: Instant) -> wire.WindowReply:
+def _window(window: WindowStanding, now: Instant, available: int | None) -> wire.WindowReply:
     state: Literal["open", "idle"] = "open" if window.is_open else "idle"
     return {
         "name": window.name,
@@ -76,7 +103,7 @@ def _window(window: WindowStanding, now: Instant) -> wire.WindowReply:
         "limit_basis": window.limit_basis,
         "spent": window.spent,
         "remaining": window.remaining,
-        "available": window.remaining,
+        "available": available,
         "percent": None if window.percent is None else round(window.percent, 1),
         "level": window.level,
         "basis": window.basis,

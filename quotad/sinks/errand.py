@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from quotad.domain.instant import HOUR, Instant, Millis
-from quotad.domain.notice import Notice, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
+from quotad.domain.notice import (
+    DueNotice,
+    Notice,
+    ProblemNotice,
+    ResetNotice,
+    SessionNotice,
+    ThresholdNotice,
+)
 from quotad.sinks.channel import Channel
 
 NEWS_SPAN: Millis = HOUR
@@ -45,6 +52,8 @@ def _subject_of(notice: Notice) -> tuple[str, ...]:
             return ("window", notice.account, notice.window)
         case SessionNotice():
             return ("session", notice.account, notice.session)
+        case DueNotice():
+            return ("due", notice.session)
         case ProblemNotice():
             return ("problem", notice.code)
         case _:
@@ -58,7 +67,7 @@ def _fresh_until(notice: Notice) -> Instant:
             return notice.resets_at
         case SessionNotice():
             return notice.ends_at
-        case ResetNotice() | ProblemNotice():
+        case ResetNotice() | DueNotice() | ProblemNotice():
             return notice.at + NEWS_SPAN
         case _:
             assert_never(notice)

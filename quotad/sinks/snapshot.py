@@ -16,6 +16,7 @@ import aiofiles.os
 
 from quotad import wire
 from quotad.domain.instant import HOUR, SECOND, Instant, Millis
+from quotad.domain.queue import Planned, ScheduleReason, Status
 from quotad.domain.session import SESSION_LENGTH
 from quotad.domain.standing import SessionStanding, Standing, WindowStanding
 from quotad.sinks import durable
@@ -105,7 +106,11 @@ def quota_tracker(standing: Standing) -> bytes:
         "windowHours": SESSION_LENGTH // HOUR,
         "currentWindow": _current_window(window),
         "sessions": [_spending(session) for session in _first_roots(standing)],
-        "scheduledSessions": [],
+        "scheduledSessions": [
+            _scheduled(planned, planned.scheduled_for)
+            for planned in standing.queue.sessions
+            if planned.status is Status.SCHEDULED and planned.scheduled_for is not None
+        ],
     }
     return _encoded(content)
 
@@ -213,6 +218,15 @@ def _spending(session: SessionStanding) -> SpendingSession:
     if session.ended_at is not None:
         content["endTime"] = wire.iso(session.ended_at)
     return content
+
+
+def _scheduled(planned: Planned, at: Instant) -> ScheduledSession:
+    return {
+        "id": planned.id,
+        "scheduledFor": wire.iso(at),
+        "estimatedTokens": planned.tokens,
+        "reason": planned.schedule_reason or ScheduleReason.USER_SCHEDULED,
+    }
 
 
 def _tracked(session: SessionStanding) -> TrackedSession:

@@ -16,13 +16,21 @@ from typing import Literal, NamedTuple, TypeAlias, TypedDict, assert_never
 from quotad import wire
 from quotad.domain.instant import MINUTE, Instant, Millis
 from quotad.domain.level import ADVICE, Level, advice_of
-from quotad.domain.notice import Notice, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
+from quotad.domain.notice import (
+    DueNotice,
+    Notice,
+    ProblemNotice,
+    ResetNotice,
+    SessionNotice,
+    ThresholdNotice,
+)
 from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
 
 TITLE_CHARS_MAX = 60
 BODY_CHARS_MAX = 200
 WINDOW_CHARS_MAX = 40
 DIRECTORY_CHARS_MAX = 32
+PHASE_CHARS_MAX = 24
 
 LATE: Millis = 5 * MINUTE
 """A notice that is shown later than this after the fact says when the fact was."""
@@ -83,6 +91,8 @@ def words_of(notice: Notice, zone: tzinfo | None, now: Instant) -> Words:
             return _session(notice, _Local(zone, now))
         case ResetNotice():
             return _reset(notice, _Local(zone, now))
+        case DueNotice():
+            return _due(notice, _Local(zone, now))
         case ProblemNotice():
             return _words("problem", f"quotad: {_spaced(notice.code)}", notice.message, Urgency.NORMAL)
         case _:
@@ -97,7 +107,7 @@ def payload(notice: Notice, words: Words) -> Payload:
             window, threshold, level = notice.window, _whole(notice.threshold), notice.level.value
         case ResetNotice():
             window = notice.window
-        case SessionNotice() | ProblemNotice():
+        case SessionNotice() | DueNotice() | ProblemNotice():
             pass
         case _:
             assert_never(notice)
@@ -197,6 +207,17 @@ def _reset(notice: ResetNotice, local: _Local) -> Words:
     ]
     title = f"{_capital(window_words(notice.window))} is back"
     return _words("reset", title, " ".join(sentences), Urgency.LOW)
+
+
+def _due(notice: DueNotice, local: _Local) -> Words:
+    left = "" if notice.available is None else f", and {_tokens(notice.available)} are left"
+    phase = f" ({_clipped(_plain(notice.phase), PHASE_CHARS_MAX)})" if notice.phase else ""
+    sentences = [
+        f"It is planned with {_tokens(notice.tokens)} tokens and {notice.hours:g} h{left}.",
+        f"`quotactl start {notice.session}` starts it.",
+        *_lateness(notice.scheduled_for, local),
+    ]
+    return _words("due", f"Time for {notice.session}{phase}", " ".join(sentences), Urgency.NORMAL)
 
 
 def _lateness(at: Instant, local: _Local) -> list[str]:

@@ -58,6 +58,13 @@ _FIRST_OF_SESSION = """
          WHERE name = :session AND account = (SELECT id FROM account WHERE name = :account))"""
 
 
+_LAST_OF_SESSION = """
+    SELECT max(at) FROM call
+     WHERE session = (SELECT id FROM session WHERE name = :session
+                       AND account = (SELECT id FROM account WHERE name = :account))
+       AND at > :since AND at <= :until AND input + output + cache_write + cache_read > 0"""
+
+
 def next_call(
     db: sqlite3.Connection, account: AccountId, at: Instant, until: Instant, scope: str | None
 ) -> Instant | None:
@@ -103,6 +110,14 @@ def next_session_event(
     """The first instant in ``[at, until)`` of a call that the session owns, or of one of its log events."""
     asked = {"account": account_key(account), "session": session, "at": at, "until": until}
     return min(_found(db, (_FIRST_OF_SESSION,), asked), default=None)
+
+
+def last_use(
+    db: sqlite3.Connection, account: AccountId, session: SessionId, since: Instant, until: Instant
+) -> Instant | None:
+    """When a call of the session used tokens last, after ``since`` and up to ``until``."""
+    asked = {"account": account_key(account), "session": session, "since": since, "until": until}
+    return next(iter(_found(db, (_LAST_OF_SESSION,), asked)), None)
 
 
 def _found(db: sqlite3.Connection, queries: tuple[str, ...], asked: Mapping[str, object]) -> list[Instant]:

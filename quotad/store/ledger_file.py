@@ -8,28 +8,33 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import UTC, tzinfo
 from pathlib import Path
 
 from quotad.domain.cursor import Batch, Cursor
+from quotad.domain.event import EventRow
 from quotad.domain.instant import Instant, Millis
 from quotad.domain.notice import Mark
+from quotad.domain.queue import Run
 from quotad.domain.reading import Reading
 from quotad.domain.usage import AccountId, SessionId, UsageEvent
 from quotad.store import chain, history, recall, retention
 from quotad.store.calls import take_usage
 from quotad.store.cursors import cursors_of, forget_cursors, take_cursors
 from quotad.store.damage import create, is_damage, is_damaged, put_aside
+from quotad.store.events import events_of, keep_event
 from quotad.store.logs import measure, take_logs
 from quotad.store.names import account_id
 from quotad.store.retention import kept_since
+from quotad.store.runs import keep_run, runs_of
 from quotad.store.schema import connect, migrate
 
 _READ = """
-    INSERT OR IGNORE INTO reading (account, window, resets_at, received_at, percent, source)
-    VALUES (?, ?, ?, ?, ?, ?)"""
+    INSERT OR IGNORE INTO reading (account, window, resets_at, received_at, percent, source, session)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
 
 _REMEMBER = """
     INSERT OR IGNORE INTO mark (account, kind, subject, value, opened, resets) VALUES (?, ?, ?, ?, ?, ?)"""
@@ -99,7 +104,15 @@ class LedgerFile:
             db.executemany(
                 _READ,
                 (
-                    (account, each.window, each.resets_at, each.received_at, each.percent, each.source.value)
+                    (
+                        account,
+                        each.window,
+                        each.resets_at,
+                        each.received_at,
+                        each.percent,
+                        each.source.value,
+                        each.session,
+                    )
                     for each in batch.readings
                 ),
             )
@@ -145,14 +158,38 @@ class LedgerFile:
 
     def remember(self, marks: Sequence[Mark]) -> None:
         """Keeps marks for good: they are on the disk, and not only on their way there, when this returns."""
+        with self._for_good() as db:
+            for mark in marks:
+                account, *columns = astuple(mark)
+                db.execute(_REMEMBER, (account_id(db, account), *columns))
+
+    def runs(self, account: AccountId) -> list[Run]:
+        """All runs of planned sessions there ever were, in the order in which they were started."""
+        return runs_of(self._db, account)
+
+    def keep_run(self, account: AccountId, run: Run) -> None:
+        """Keeps a run, or what has become of it, for good as ``remember`` does."""
+        with self._for_good() as db:
+            keep_run(db, account, run)
+
+    def events(self, account: AccountId) -> list[EventRow]:
+        """The calendar's events, next first, the cancelled ones too."""
+        return events_of(self._db, account)
+
+    def keep_event(self, account: AccountId, row: EventRow) -> None:
+        """Keeps the latest state of a planned session's event, for good as ``remember`` does."""
+        with self._for_good() as db:
+            keep_event(db, account, row)
+
+    @contextmanager
+    def _for_good(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that is on the disk itself when it ends: what it holds can be read nowhere else."""
         db = self._db
         db.execute("PRAGMA synchronous = FULL")
         try:
             with db:
                 db.execute("BEGIN IMMEDIATE")
-                for mark in marks:
-                    account, *columns = astuple(mark)
-                    db.execute(_REMEMBER, (account_id(db, account), *columns))
+                yield db
         finally:
             db.execute("PRAGMA synchronous = NORMAL")
 
@@ -169,6 +206,12 @@ class LedgerFile:
     ) -> Instant | None:
         """See ``chain.next_session_event``."""
         return chain.next_session_event(self._db, account, session, at, until)
+
+    def last_use(
+        self, account: AccountId, session: SessionId, since: Instant, until: Instant
+    ) -> Instant | None:
+        """See ``chain.last_use``."""
+        return chain.last_use(self._db, account, session, since, until)
 
     def totals(self, account: AccountId, since: Instant, until: Instant, scope: str | None) -> history.Group:
         """See ``history.totals``."""

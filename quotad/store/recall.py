@@ -30,12 +30,12 @@ _LOGS = """
      WHERE log_event.account = (SELECT id FROM account WHERE name = :account) AND log_event.at >= :since"""
 
 _READINGS = """
-    SELECT window, percent, resets_at, received_at, source FROM reading
+    SELECT window, percent, resets_at, received_at, source, session FROM reading
      WHERE account = (SELECT id FROM account WHERE name = :account) AND resets_at >= :since
      ORDER BY received_at"""
 
 _READINGS_OF = """
-    SELECT window, percent, resets_at, received_at, source FROM reading
+    SELECT window, percent, resets_at, received_at, source, session FROM reading
      WHERE account = (SELECT id FROM account WHERE name = ?) AND window = ?
      ORDER BY received_at"""
 
@@ -78,5 +78,7 @@ def readings_of(db: sqlite3.Connection, account: AccountId, window: str) -> list
     return [_reading(*row) for row in db.execute(_READINGS_OF, (account_key(account), window))]
 
 
-def _reading(window: str, percent: float, resets_at: int, received_at: int, source: str) -> Reading:
-    return Reading(window, percent, resets_at, received_at, ReadingSource(source))
+def _reading(  # noqa: PLR0913, PLR0917 - a row's columns
+    window: str, percent: float, resets_at: int, received_at: int, source: str, session: str
+) -> Reading:
+    return Reading(window, percent, resets_at, received_at, ReadingSource(source), SessionId(session))

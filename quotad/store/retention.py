@@ -23,6 +23,9 @@ _FORGET = (
     "DELETE FROM log_event WHERE account = :account AND at < :before",
     "DELETE FROM reading WHERE account = :account AND resets_at < :before",
     "DELETE FROM mark WHERE account = :account AND resets < :before",
+    """DELETE FROM run
+        WHERE account = :account AND outcome IS NOT NULL AND coalesce(ended, started) < :before""",
+    "DELETE FROM event WHERE account = :account AND starts < :before AND changed < :before",
     "UPDATE account SET kept_since = max(kept_since, :before) WHERE id = :account",
 )
 

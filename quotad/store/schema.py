@@ -166,9 +166,39 @@ _RETENTION = (
     ) WITHOUT ROWID""",
 )
 
+_PLANNING = (
+    # Who said it: two sources that agree say more than one that repeats itself.
+    "ALTER TABLE reading ADD COLUMN session TEXT NOT NULL DEFAULT ''",
+    # `session` is the id that Claude Code gave or was given; it may have used nothing yet.
+    """CREATE TABLE run (
+        account INTEGER NOT NULL,
+        planned TEXT NOT NULL,
+        session TEXT NOT NULL,
+        started INTEGER NOT NULL,
+        estimate INTEGER NOT NULL,
+        spent_before INTEGER NOT NULL,
+        ended INTEGER,
+        actual INTEGER,
+        outcome TEXT,
+        PRIMARY KEY (account, planned, session)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE event (
+        account INTEGER NOT NULL,
+        planned TEXT NOT NULL,
+        uid TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        fingerprint BLOB NOT NULL,
+        status TEXT NOT NULL,
+        starts INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        PRIMARY KEY (account, planned)
+    ) WITHOUT ROWID""",
+)
+
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     1: (*_CALLS, *_LOGS, *_SMALL, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 1"),
     2: (*_RETENTION, "PRAGMA user_version = 2"),
+    3: (*_PLANNING, "PRAGMA user_version = 3"),
 }
 """Version -> the statements that bring the version before it there; the last of them says so."""
 

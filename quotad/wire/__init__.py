@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, TypedDict
 
+from quotad import places
+
 PROTOCOL = 1
 
 REQUEST_BYTES_MAX = 1024 * 1024
@@ -48,8 +50,7 @@ RefusalCode = Literal[
 ]
 """Why the daemon refuses (``error.data.code``): a closed list."""
 
-SOCKET_PATH_BYTES_MAX = 103
-"""macOS takes 103 bytes, Linux 107: one limit, so that a path that works here works there."""
+SOCKET_PATH_BYTES_MAX = places.SOCKET_PATH_BYTES_MAX
 
 _FORBID = {"extra": "forbid"}
 
@@ -357,55 +358,8 @@ class Paths(NamedTuple):
 
 
 def paths(environment: Mapping[str, str], platform: str, uid: int) -> Paths:
-    """The default places and what the environment says instead. Pure but for looking at ``/run/user``.
-
-    Raises ``ValueError`` naming the variable when a path is not absolute or the socket's is too long.
-    """
-    home = Path(environment.get("HOME") or Path.home())
-    mac = platform == "darwin"
-    root = _absolute(environment, "CLAUDE_CONFIG_DIR") or home / ".claude"
-    state = _absolute(environment, "QUOTAD_STATE_DIR") or _state_dir(environment, home, mac=mac)
-    config = _absolute(environment, "QUOTAD_CONFIG") or _config_file(environment, home, mac=mac)
-    socket = _absolute(environment, "QUOTAD_SOCKET") or _socket_dir(environment, state, uid) / "quotad.sock"
-    length = len(bytes(socket))
-    if length > SOCKET_PATH_BYTES_MAX:
-        message = (
-            f"the socket's path {socket} has {length} bytes, {SOCKET_PATH_BYTES_MAX} are possible: "
-            "set QUOTAD_SOCKET to a shorter one"
-        )
-        raise ValueError(message)
-    return Paths(root, config, state, socket)
-
-
-def _absolute(environment: Mapping[str, str], name: str) -> Path | None:
-    value = environment.get(name)
-    if not value:
-        return None
-    path = Path(value).expanduser()
-    if not path.is_absolute():
-        message = f"{name} must be an absolute path, not {value!r}"
-        raise ValueError(message)
-    return path
-
-
-def _state_dir(environment: Mapping[str, str], home: Path, *, mac: bool) -> Path:
-    if mac:
-        return home / "Library" / "Application Support" / "quotad"
-    return (_absolute(environment, "XDG_STATE_HOME") or home / ".local" / "state") / "quotad"
-
-
-def _config_file(environment: Mapping[str, str], home: Path, *, mac: bool) -> Path:
-    if mac:
-        return home / "Library" / "Application Support" / "quotad" / "config.toml"
-    return (_absolute(environment, "XDG_CONFIG_HOME") or home / ".config") / "quotad" / "config.toml"
-
-
-def _socket_dir(environment: Mapping[str, str], state: Path, uid: int) -> Path:
-    runtime = _absolute(environment, "XDG_RUNTIME_DIR")
-    if runtime is not None:
-        return runtime / "quotad"
-    conventional = Path("/run/user") / str(uid)
-    return conventional / "quotad" if conventional.is_dir() else state
+    """The default places and what the environment says instead; raises as ``default_places`` does."""
+    return Paths(*map(Path, places.default_places(environment, platform, uid)))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -84,10 +84,14 @@ class ImportParams:
 
 @dataclass(frozen=True, slots=True)
 class NextParams:
-    """``hours``: sessions that take longer are no candidates."""
+    """``hours``: sessions that take longer are no candidates.
+
+    ``id``: what would become of this one, as ``start`` with the same id would decide; null is the best.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _FORBID
     hours: float | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,3 +59,10 @@ def test_a_limit_goes_before_the_plans() -> None:
     policy = policy_of(chosen(plan="team", limit=88_000, windows=(ExtraWindow("quarter", 0.25, 7),)))
     assert (WindowSpec(FIVE_HOUR, 5 * HOUR, 88_000), WindowSpec("quarter", HOUR // 4, 7)) == policy.windows
     assert 500_000 == policy_of(chosen(plan="team")).windows[0].limit
+
+
+def test_each_account_has_its_own_cached_usage() -> None:
+    """Without CLAUDE_CONFIG_DIR it lies beside Claude Code's directory: that is no other account's."""
+    first, second = places_of(chosen(), {"HOME": "/home/ana"})
+    assert (ROOT / ".claude.json", Path("/home/ana/.claude.json")) == first.usage_caches
+    assert (OTHER / ".claude.json",) == second.usage_caches

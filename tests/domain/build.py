@@ -62,10 +62,16 @@ def log(
 
 
 def reading(
-    percent: float, resets_at: Instant, received_at: Instant, *, window: str = "five_hour"
+    percent: float,
+    resets_at: Instant,
+    received_at: Instant,
+    *,
+    window: str = "five_hour",
+    session: str | None = None,
 ) -> Reading:
-    """What the provider said."""
-    return Reading(window, percent, resets_at, received_at, ReadingSource.LIMIT_HIT)
+    """What the provider said, in the status line of a session if one is named."""
+    source = ReadingSource.LIMIT_HIT if session is None else ReadingSource.STATUS_LINE
+    return Reading(window, percent, resets_at, received_at, source, SessionId(session or ""))
 
 
 def started(policy: Policy | None = None, now: Instant = T0, *, caught_up: bool = True) -> State:

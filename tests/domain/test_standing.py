@@ -139,6 +139,20 @@ def test_what_was_spent_since_a_reading_counts_at_its_slope() -> None:
     assert (60.0, False) == (window.percent, window.lower_bound)
 
 
+def test_use_that_no_local_log_shows_makes_no_steep_slope() -> None:
+    """Of 60 % only 10 were used here, by 1,000 tokens: so are 1,000 more. Under five per cent say nothing."""
+    for first, percent in ((50.0, 70.0), (56.0, 90.0)):
+        window = five_hour(
+            call("l", T0, output=1000),
+            reading(first, T0 + 3 * HOUR, T0 + 1),
+            call("m", T0 + 2, output=1000),
+            reading(60, T0 + 3 * HOUR, T0 + 3),
+            call("n", T0 + 4, output=1000),
+            now=T0 + MINUTE,
+        )
+        assert percent == window.percent
+
+
 def test_without_a_slope_the_percentage_is_a_lower_bound() -> None:
     """Nothing was spent here before the reading, so nobody knows what spending here means."""
     window = five_hour(

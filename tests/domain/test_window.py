@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 
 from quotad.domain.instant import DAY, HOUR, MINUTE, Instant
 from quotad.domain.reading import Reading
-from quotad.domain.window import Window, chain, fixed_windows
+from quotad.domain.reported import fixed_windows
+from quotad.domain.usage import SessionId
+from quotad.domain.window import Window, chain
 from tests.domain.build import T0, reading
 
 FIVE = 5 * HOUR
+
+
+def unused(_session: SessionId, _since: Instant, _until: Instant) -> Instant | None:
+    """Nobody used anything here."""
+    return None
 
 
 def windows(events: list[Instant], fixed: tuple[Window, ...] = (), start: Instant = 0) -> list[Window]:
@@ -58,12 +65,12 @@ def test_a_chain_may_resume_at_the_end_of_any_window() -> None:
 def test_a_reading_lays_the_window_down() -> None:
     """A reset that lies ahead fixes the window to the length before it, events or not."""
     told = reading(61, T0 + 3 * HOUR, T0)
-    assert [Window(T0 - 2 * HOUR, T0 + 3 * HOUR)] == windows([], fixed_windows([told], FIVE))
+    assert [Window(T0 - 2 * HOUR, T0 + 3 * HOUR)] == windows([], fixed_windows([told], FIVE, unused))
 
 
 def test_a_computed_window_that_runs_into_a_fixed_one_is_cut_short() -> None:
     """The provider's word outranks what was computed, and the chain resumes at its reset."""
-    fixed = fixed_windows([reading(100, T0 + 6 * HOUR, T0 + 3 * HOUR)], FIVE)
+    fixed = fixed_windows([reading(100, T0 + 6 * HOUR, T0 + 3 * HOUR)], FIVE, unused)
     expected = [
         Window(T0, T0 + HOUR),
         Window(T0 + HOUR, T0 + 6 * HOUR),
@@ -74,7 +81,7 @@ def test_a_computed_window_that_runs_into_a_fixed_one_is_cut_short() -> None:
 
 def test_a_fixed_window_behind_the_resuming_point_is_left_out() -> None:
     """A chain that resumes at its reset begins with what follows."""
-    fixed = fixed_windows([reading(100, T0 + 5 * HOUR, T0 + 3 * HOUR)], FIVE)
+    fixed = fixed_windows([reading(100, T0 + 5 * HOUR, T0 + 3 * HOUR)], FIVE, unused)
     late = T0 + 6 * HOUR
     assert [Window(late, late + FIVE)] == windows([T0, late], fixed, start=T0 + 5 * HOUR)
 
@@ -82,26 +89,26 @@ def test_a_fixed_window_behind_the_resuming_point_is_left_out() -> None:
 def test_a_reset_that_jitters_is_the_same_window() -> None:
     """Resets within two minutes of each other are one (lobehub#18326)."""
     told = [reading(10, T0 + HOUR, T0), reading(12, T0 + HOUR + 90_000, T0 + 1)]
-    assert (Window(T0 - 4 * HOUR, T0 + HOUR),) == fixed_windows(told, FIVE)
+    assert (Window(T0 - 4 * HOUR, T0 + HOUR),) == fixed_windows(told, FIVE, unused)
 
 
 def test_a_later_reset_ends_the_earlier_window_where_it_begins() -> None:
     """The provider resets everyone early at times."""
     told = [reading(80, T0 + 3 * HOUR, T0), reading(1, T0 + 6 * HOUR, T0 + HOUR + 1)]
     expected = (Window(T0 - 2 * HOUR, T0 + HOUR), Window(T0 + HOUR, T0 + 6 * HOUR))
-    assert expected == fixed_windows(told, FIVE)
+    assert expected == fixed_windows(told, FIVE, unused)
 
 
 def test_an_earlier_reset_after_a_later_one_is_a_stale_repeat() -> None:
     """Idle terminals render old payloads again (claude-caliper#265)."""
     told = [reading(80, T0 + 5 * HOUR, T0), reading(70, T0 + 2 * HOUR, T0 + 1)]
-    assert (Window(T0, T0 + 5 * HOUR),) == fixed_windows(told, FIVE)
+    assert (Window(T0, T0 + 5 * HOUR),) == fixed_windows(told, FIVE, unused)
 
 
 def test_a_reset_in_the_past_or_too_far_ahead_fixes_nothing() -> None:
     """A reading says where its window is only if its reset lies ahead, within a window's length."""
     told = [reading(80, T0, T0), reading(80, T0 + FIVE + 3 * MINUTE, T0), reading(80, T0 + DAY, T0)]
-    assert () == fixed_windows(told, FIVE)
+    assert () == fixed_windows(told, FIVE, unused)
 
 
 def test_overlap_is_the_time_two_windows_share() -> None:
@@ -124,9 +131,9 @@ def test_windows_are_disjoint_cover_every_event_and_ignore_order(
     readings: list[Reading] = [
         reading(50, T0 + (at + ahead) * MINUTE, T0 + at * MINUTE) for at, ahead in told
     ]
-    found = windows(events, fixed_windows(readings, FIVE))
+    found = windows(events, fixed_windows(readings, FIVE, unused))
     random.Random(seed).shuffle(readings)
-    assert found == windows(events, fixed_windows(readings, FIVE))
+    assert found == windows(events, fixed_windows(readings, FIVE, unused))
     assert all(one.resets <= other.opened for one, other in itertools.pairwise(found))
     assert all(0 < one.resets - one.opened <= FIVE for one in found)
     for event in events:

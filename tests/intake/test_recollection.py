@@ -15,7 +15,7 @@ from quotad.domain.effects import Anchor, Recall
 from quotad.domain.instant import DAY, HOUR, MINUTE, QUARTER, Instant
 from quotad.domain.policy import FIVE_HOUR, WindowSpec
 from quotad.domain.session import LogKind
-from quotad.domain.usage import SessionId, UsageEvent
+from quotad.domain.usage import SessionId, Tokens, UsageEvent
 from quotad.domain.window import Window, chain
 from quotad.intake.recollection import anchored, let_go, quota_windows, recalled
 from quotad.store.ledger_file import LedgerFile
@@ -102,6 +102,41 @@ def test_a_later_cut_goes_on_from_an_earlier_one() -> None:
             let_go(ledger, ANA, (FIVE,), T0 + days * DAY)
         found = list(quota_windows(ledger, ANA, FIVE, 0, END))
     assert [one for one in plain_windows(steps, FIVE) if one.opened >= T0 + 3 * DAY] == found
+
+
+def test_a_session_used_something_last_says_the_ledger_on_disk() -> None:
+    """After the one instant and up to the other; calls of no tokens and of others are no use."""
+    lines = (
+        call("1", T0),
+        call("2", T0 + 5),
+        call("3", T0 + 6, tokens=Tokens()),
+        call("4", T0 + 7, session="t"),
+    )
+    with ledger_of(*lines) as ledger:
+        spans = [(T0 - 1, T0), (T0, T0 + 4), (T0, T0 + 5), (T0 - 1, T0 + 8), (T0 + 5, T0 + 8)]
+        found = [ledger.last_use(ANA, SessionId("s"), since, until) for since, until in spans]
+        unknown = ledger.last_use(ANA, SessionId("u"), 0, T0 + 8)
+    assert ([T0, None, T0 + 5, T0 + 5, None], None) == (found, unknown)
+
+
+def test_history_shows_a_window_that_was_reset_early_as_two() -> None:
+    """The first ends with the call before which the reset must have been, and each holds what is its own."""
+    told = [
+        reading(80, T0 + 4 * HOUR, T0 + 1, session="a"),
+        reading(2, T0 + 4 * HOUR, T0 + HOUR + 1, session="b"),
+        reading(3, T0 + 4 * HOUR, T0 + 2 * HOUR + 1, session="c"),
+    ]
+    lines = [
+        call("1", T0, session="a", output=1000),
+        call("2", T0 + HOUR, session="b", output=20),
+        call("3", T0 + 2 * HOUR, session="c", output=3),
+    ]
+    with ledger_of(*lines) as ledger:
+        ledger.append(Batch(ANA, readings=told))
+        windows = list(quota_windows(ledger, ANA, FIVE, 0, END))
+        sums = [ledger.totals(ANA, one.opened, one.resets, None).messages for one in windows]
+    assert [Window(T0 - HOUR, T0 + HOUR), Window(T0 + HOUR, T0 + 4 * HOUR)] == windows
+    assert [1, 2] == sums
 
 
 def test_readings_and_measured_sessions_are_recalled() -> None:

@@ -15,11 +15,12 @@ from quotad.domain.effects import Anchor, Effect, Recall
 from quotad.domain.inputs import CaughtUp, Input, PolicyChanged
 from quotad.domain.instant import HOUR, MINUTE, Instant
 from quotad.domain.policy import Policy
+from quotad.domain.reading import Reading, ReadingSource
 from quotad.domain.session import LogEvent, LogKind
 from quotad.domain.standing import Standing, standing
 from quotad.domain.state import State
 from quotad.domain.step import step
-from quotad.domain.usage import UsageEvent
+from quotad.domain.usage import SessionId, UsageEvent
 from quotad.intake.history import corrections, news
 from quotad.intake.recollection import anchored, quota_windows, recalled
 from quotad.store.ledger_file import LedgerFile
@@ -51,29 +52,62 @@ results = st.builds(
     st.sampled_from(["c", "d", "e"]),
 )
 """Copies of a log line keep its time."""
+lines = st.builds(
+    lambda number, session, percent, window, ahead: Reading(
+        window,
+        percent,
+        NOW - number * 7 * MINUTE + ahead * 20 * MINUTE,
+        NOW - MINUTE - number * 7 * MINUTE + ord(session),
+        ReadingSource.STATUS_LINE,
+        SessionId(session),
+    ),
+    st.integers(0, 100),
+    st.sampled_from(["a", "b", "c"]),
+    st.sampled_from([2.0, 3.0, 30.0, 80.0]),
+    st.sampled_from(["five_hour", "five_hour", "seven_day"]),
+    st.integers(1, 15),
+)
+resets = st.builds(
+    lambda number, session, percent: Reading(
+        "five_hour",
+        percent,
+        NOW + HOUR,
+        NOW - MINUTE - number * 7 * MINUTE + ord(session),
+        ReadingSource.STATUS_LINE,
+        session,
+    ),
+    st.integers(0, 32),
+    st.sampled_from([SessionId(one) for one in "abc"]),
+    st.sampled_from([2.0, 3.0, 80.0]),
+)
+"""Of the window that runs now, so that it is often reset early."""
 
 
 class Daemon:
-    """The parts that count, without files and without a loop: questions are answered when they are asked."""
+    """The parts that count, without files and without a loop: what the domain asks is answered at once."""
 
     def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
+        self._asked: list[Effect] = []
         self.state = State(Policy())
         self.submit(PolicyChanged(self.state.policy, (ANA,)))
         self.submit(CaughtUp())
 
     def submit(self, incoming: Input) -> None:
         """Take an input in, and answer what the domain asks."""
-        for effect in step(self.state, incoming, NOW):
-            self._answer(effect)
+        self._step(incoming)
+        while self._asked:
+            self._answer(self._asked.pop(0))
+
+    def _step(self, incoming: Input) -> None:
+        self._asked += step(self.state, incoming, NOW)
 
     def read(self, batch: Batch) -> None:
-        """Take in what was read: the engine first, then the ledger on disk, as the intake does."""
+        """Take in what was read: the engine first, then the ledger on disk, then what is asked."""
         account = self.state.accounts[ANA]
-        self.submit(news(batch, account))
+        self._step(news(batch, account))
         better = corrections(batch, self._ledger.append(batch), account)
-        if better is not None:
-            self.submit(better)
+        self.submit(better or CaughtUp())
 
     def standing(self) -> Standing:
         """Where it stands."""
@@ -89,22 +123,31 @@ class Daemon:
                 pass
 
 
-def batches(pieces: Iterable[list[UsageEvent | LogEvent]]) -> list[Batch]:
+Item = UsageEvent | LogEvent | Reading
+
+
+def moment(item: Item) -> Instant:
+    """When it was, or was received."""
+    return item.received_at if isinstance(item, Reading) else item.at
+
+
+def batches(pieces: Iterable[list[Item]]) -> list[Batch]:
     """Each piece as one reading."""
     return [
         Batch(
             ANA,
             usage=[one for one in piece if isinstance(one, UsageEvent)],
             logs=[one for one in piece if isinstance(one, LogEvent)],
-            latest=max((one.at for one in piece), default=0),
+            readings=[one for one in piece if isinstance(one, Reading)],
+            latest=max(map(moment, piece), default=0),
         )
         for piece in pieces
     ]
 
 
-@given(st.lists(st.lists(calls | results, max_size=6), max_size=6))
+@given(st.lists(st.lists(calls | results | lines | resets, max_size=6), max_size=6))
 def test_memory_and_disk_agree_whatever_came_in_which_order(
-    pieces: list[list[UsageEvent | LogEvent]],
+    pieces: list[list[Item]],
 ) -> None:
     """Copies, late lines and lines from before memory begins included: status, a restart's, and history."""
     with tempfile.TemporaryDirectory() as directory:

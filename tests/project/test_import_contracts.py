@@ -22,10 +22,13 @@ BELOW_THE_DAEMON = {
     "intake",
     "ipc",
     "logs",
+    "places",
+    "planning",
     "readiness",
     "settings",
     "sinks",
     "sources",
+    "status_line",
     "store",
     "wire",
 }
@@ -37,14 +40,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "intake": {"clock", "domain", "engine", "sources", "store"},
     "sources": {"clock", "domain"},
     "store": {"clock", "domain"},
-    "sinks": {"clock", "domain", "wire"},
-    "ipc": {"clock", "domain", "wire"},
-    "settings": {"domain", "wire"},
+    "planning": {"clock", "domain", "engine", "places", "settings", "sinks", "store", "wire"},
+    "sinks": {"clock", "domain", "places", "wire"},
+    "ipc": {"clock", "domain", "places", "wire"},
+    "settings": {"clock", "domain", "places", "wire"},
     "clock": {"domain"},
     "instance": set(),
     "logs": set(),
     "readiness": set(),
-    "wire": set(),
+    "places": set(),
+    "status_line": set(),
+    "wire": {"places"},
     "domain": set(),
 }
 """The rooms of the daemon and what each may import of the others."""
@@ -53,16 +59,19 @@ PLANTS = [
     pytest.param("rooms-inward", "quotad/engine.py", "import quotad.wire", id="engine-wire"),
     pytest.param("rooms-inward", "quotad/stowaway.py", "", id="module-without-a-place"),
     pytest.param("rooms-outward", "quotad/ipc/planted.py", "import quotad.engine", id="ipc-engine"),
+    pytest.param("rooms-outward", "quotad/ipc/planted.py", "import quotad.planning", id="ipc-planning"),
     pytest.param("rooms-outward", "quotad/stowaway.py", "", id="module-without-a-place-again"),
     pytest.param("domain-pure", "quotad/domain/planted.py", "import asyncio", id="domain-asyncio"),
     pytest.param("domain-pure", "quotad/domain/planted.py", "from time import time", id="domain-time"),
     pytest.param("domain-pure", "quotad/domain/planted.py", "import os.path", id="domain-os"),
-    pytest.param("wire-standard", "quotad/wire.py", "import pydantic", id="wire-pydantic"),
+    pytest.param("wire-standard", "quotad/wire/__init__.py", "import pydantic", id="wire-pydantic"),
     pytest.param("daemon-apart", "quotad/daemon/planted.py", "import click", id="daemon-click"),
     pytest.param("daemon-apart", "quotad/daemon/planted.py", "import quotactl", id="daemon-client"),
     pytest.param("client-wire-only", "quotactl/planted.py", "from quotad import domain", id="client-domain"),
     pytest.param("client-small", "quotactl/planted.py", "import asyncio", id="client-asyncio"),
-    pytest.param("client-small", "quotad/wire.py", "import asyncio", id="client-asyncio-through-the-wire"),
+    pytest.param(
+        "client-small", "quotad/wire/__init__.py", "import asyncio", id="client-asyncio-through-the-wire"
+    ),
 ]
 
 

@@ -19,7 +19,28 @@ from tests.quotactl.replies import status
 
 REFUSAL = Error(code=wire.REFUSED, message="The ledger cannot be read.", data={"code": "ledger-unavailable"})
 
-ASKING = ["status", "watch", "sync", "history", "doctor"]
+ASKING = [
+    *(
+        "status",
+        "watch",
+        "sync",
+        "history",
+        "doctor",
+        "next",
+        "start",
+        "start --yes",
+        "start --print",
+        "plan",
+    ),
+    *("schedule api", "unschedule api", "queue list", "queue show api", "queue add --id api --tokens 1"),
+    *(
+        "queue edit api --tokens 1",
+        "queue remove api",
+        "queue done api",
+        "queue export",
+        "start --here --session x",
+    ),
+]
 
 
 def all_commands() -> dict[str, click.Command]:
@@ -125,7 +146,7 @@ def test_a_mistyped_command_is_recognised(here: Surroundings, typed: str, meant:
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
-        ("start", "quotactl up"),
+        ("run", "quotactl start"),
         ("restart", "quotactl down && quotactl up"),
         ("stop", "quotactl down"),
         ("help", "quotactl -h"),
@@ -135,6 +156,9 @@ def test_a_mistyped_command_is_recognised(here: Surroundings, typed: str, meant:
         ("notify tset", "quotactl notify test"),
         ("service instal", "quotactl service install"),
         ("service stop", "quotactl down"),
+        ("ls", "quotactl queue list"),
+        ("add", "quotactl queue add"),
+        ("queue rm", "quotactl queue remove"),
     ],
 )
 def test_what_others_call_a_command_is_recognised(here: Surroundings, typed: str, meant: str) -> None:
@@ -188,7 +212,7 @@ def test_completion_prints_a_script_for_the_shell(here: Surroundings, shell: str
 
 def test_completion_completes(here: Surroundings) -> None:
     """As the script of bash asks."""
-    asked = {"_QUOTACTL_COMPLETE": "bash_complete", "COMP_WORDS": "quotactl st", "COMP_CWORD": "1"}
+    asked = {"_QUOTACTL_COMPLETE": "bash_complete", "COMP_WORDS": "quotactl hi", "COMP_CWORD": "1"}
     result = subprocess.run(
         [sys.executable, "-c", "from quotactl.__main__ import main; main()"],
         env=here.environment | asked,
@@ -196,7 +220,7 @@ def test_completion_completes(here: Surroundings) -> None:
         text=True,
         check=True,
     )
-    assert result.stdout.split() == ["plain,status"]
+    assert result.stdout.split() == ["plain,history"]
 
 
 def test_the_version_is_the_distributions(here: Surroundings) -> None:
@@ -216,7 +240,12 @@ print("\\n".join(sorted(sys.modules)), file=sys.stderr)
 
 
 @pytest.mark.parametrize(
-    "arguments", [["status"], ["history"], ["doctor"], ["-h"], ["watch", "-h"], ["demo", "-h"]]
+    "arguments",
+    [
+        *([word] for word in ("status", "history", "doctor", "next", "plan", "-h")),
+        ["watch", "-h"],
+        ["demo", "-h"],
+    ],
 )
 def test_a_command_imports_little(here: Surroundings, arguments: list[str]) -> None:
     """Neither asyncio nor pydantic nor rich, of quotad the wire only, and of the commands only its own."""
@@ -234,7 +263,9 @@ def test_a_command_imports_little(here: Surroundings, arguments: list[str]) -> N
     if arguments == ["doctor"]:
         heavy.remove("importlib.metadata")
     assert set() == heavy & modules
-    assert {"quotad", "quotad.wire"} == {name for name in modules if name.split(".")[0] == "quotad"}
+    assert {"quotad", "quotad.places", "quotad.wire"} == {
+        name for name in modules if name.split(".")[0] == "quotad"
+    }
     foreign = {entry.module for name, entry in COMMANDS.items() if name != arguments[0]}
     if arguments == ["doctor"]:
         foreign.remove("quotactl.up")

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from quotad.domain.instant import HOUR, MINUTE, Instant
 from quotad.domain.level import level_of
-from quotad.domain.notice import Basis, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
+from quotad.domain.notice import Basis, DueNotice, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
+from quotad.domain.queue import PlannedId
 from quotad.domain.usage import AccountId, SessionId
 from quotad.sinks.wording import Payload, Urgency, Words
 from quotad.wire import instant
@@ -63,3 +64,8 @@ PAYLOAD: Payload = {
     "at": "2026-11-22T10:00:00.000Z",
 }
 """The same notice for programs."""
+
+
+def due(phase: str = "", available: int | None = 48_000) -> DueNotice:
+    """A planned session's time has come."""
+    return DueNotice(PlannedId("docs"), phase, 30_000, 1.5, available, NOW, NOW)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from quotad import wire
 from quotad.domain.instant import HOUR, MINUTE
 from quotad.domain.level import Level
 from quotad.domain.notice import Basis
+from quotad.domain.queue import Planned, PlannedId, Queue, ScheduleReason, Status
 from quotad.domain.standing import SessionStanding, SessionState, Standing, WindowStanding
 from quotad.domain.usage import AccountId, SessionId, Tokens
 from quotad.sinks.snapshot import (
@@ -151,6 +153,18 @@ def test_the_quota_tracker_word_for_word() -> None:
 def test_the_session_tracker_word_for_word() -> None:
     """The first root's sessions, each until its five hours are over; an agent only where there is one."""
     assert SESSIONS_TEXT == session_tracker(STANDING).decode()
+
+
+def test_what_is_booked_is_in_the_quota_tracker() -> None:
+    """Only what is scheduled, with its time and reason; a booking by hand without a reason is the user's."""
+    booked = Planned(PlannedId("docs"), 30_000, status=Status.SCHEDULED, scheduled_for=NOW + HOUR)
+    low = replace(booked, id=PlannedId("tests"), schedule_reason=ScheduleReason.LOW_QUOTA)
+    queue = Queue((booked, low, Planned(PlannedId("ready"), 1)))
+    at = wire.iso(NOW + HOUR)
+    assert [
+        {"id": "docs", "scheduledFor": at, "estimatedTokens": 30_000, "reason": "user_scheduled"},
+        {"id": "tests", "scheduledFor": at, "estimatedTokens": 30_000, "reason": "low_quota"},
+    ] == json.loads(quota_tracker(replace(STANDING, queue=queue)))["scheduledSessions"]
 
 
 def test_while_no_window_runs_everything_is_left() -> None:

@@ -23,10 +23,22 @@ from quotad.sinks.wording import (
     window_words,
     words_of,
 )
-from tests.sinks.notices import NOW, problem, reset, session_end, threshold
+from tests.sinks.notices import NOW, due, problem, reset, session_end, threshold
 
 # Each a title, a body and an urgency, as they read at 10:00 in UTC.
 TEXTS: dict[str, tuple[Notice, str, str, Urgency]] = {
+    "a planned session that is due": (
+        due("Guide"),
+        "Time for docs (Guide)",
+        "It is planned with 30k tokens and 1.5 h, and 48k are left. `quotactl start docs` starts it.",
+        Urgency.NORMAL,
+    ),
+    "a planned session that is due, with no limit known": (
+        due(available=None),
+        "Time for docs",
+        "It is planned with 30k tokens and 1.5 h. `quotactl start docs` starts it.",
+        Urgency.NORMAL,
+    ),
     "plenty, of a threshold that was set low": (
         threshold(20.0, threshold=20.0, remaining=160_000),
         "5-hour quota: 20 % used",
