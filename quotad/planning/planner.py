@@ -271,7 +271,7 @@ class Planner:
         count = parts(planned, found)
         if count > 1:
             return (
-                f'"{planned.id}" is larger than a whole window: it has a fresh one to itself, and would take '
+                f'"{planned.id}" is larger than a whole window: it has a fresh one to itself, and would fill '
                 f"{count}; divide it, or expect it to stop at the limit"
             )
         return None if self.working.next(at) == at else "that is outside your working hours"

@@ -235,7 +235,7 @@ def test_a_plan_that_was_announced_stays() -> None:
     """Asked again, each session has the very time that it was given."""
     sessions = [one(str(number), 37_000, 0.7, priority=[*Priority][number % 3]) for number in range(20)]
     before = starts(laid(sessions))
-    assert before == starts(laid(sessions, **before))
+    assert before == starts(laid(sessions, None, **before))
 
 
 def test_turns_begin_where_nothing_speaks_against_it() -> None:

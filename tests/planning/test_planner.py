@@ -228,13 +228,13 @@ async def test_a_time_that_has_passed_is_refused(here: Desk) -> None:
 
 
 async def test_a_session_larger_than_a_window_is_booked_with_a_warning(here: Desk) -> None:
-    """It gets a fresh window and a sentence that says how many it would take."""
+    """It gets a fresh window and a sentence that says how many it would fill."""
     here.spend(50_000)
     await here.planner.add(plan("huge", tokens=450_000))
     booked = await here.planner.schedule(PlannedId("huge"), None)
     assert T0 + 5 * HOUR + MINUTE == booked.at
     assert booked.warning is not None
-    assert "would take 3" in booked.warning
+    assert "would fill 3" in booked.warning
 
 
 async def test_a_booking_without_a_time_lies_inside_working_hours(tmp_path: Path) -> None:
