@@ -19,6 +19,9 @@ test:
 
 bench:
 	$(PYTHON) -m benchmarks
+	$(PYTHON) -m benchmarks.inside
+	$(PYTHON) -m benchmarks.decision
+	$(PYTHON) -m benchmarks.plan_quality
 
 # The domain is pure, so its own tests can reach every branch of it, and do.
 coverage:

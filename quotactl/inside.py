@@ -14,7 +14,7 @@ from quotactl.console import Console
 _STATUSLINE_EXAMPLES = """\b
 Examples:
   quotactl statusline < status.json
-  quotactl claude install            puts it, and the hooks, into Claude Code's settings
+  quotactl claude install
 """
 
 
@@ -32,7 +32,7 @@ def statusline(console: Console) -> None:
 _HOOK_EXAMPLES = """\b
 Examples:
   quotactl hook SessionStart < event.json
-  quotactl claude install            puts the hooks into Claude Code's settings
+  quotactl claude install
 """
 
 

@@ -14,7 +14,7 @@ from threading import Event
 import pytest
 
 from quotad import wire
-from tests.daemon.process import QUOTAD, Failed, Place, Quotad, wait_until
+from tests.daemon.process import QUOTAD, Failed, Place, Quotad, Refused, wait_until
 from tests.daemon.truth import calls, now_ms
 from tests.daemon.work import CALLS, append, log, session_log, spend, transcript, work_hard
 
@@ -120,6 +120,9 @@ def ask_on_and_on(quotad: Quotad, answered: Event) -> int:
         try:
             quotad.request("status")
         except (OSError, ValueError):
+            return answers
+        except Refused as refused:
+            assert "shutting-down" == refused.error["data"]["code"]
             return answers
         answers += 1
         answered.set()
