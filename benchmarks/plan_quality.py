@@ -92,7 +92,7 @@ def compared(size: int, seed: int, seconds: float) -> Outcome:
 
 
 def _laid(queue: Queue, slots: Sequence[Slot]) -> tuple[Problem, list[int]]:
-    problem = Terms(queue, slots, NOW, {}).problem
+    problem = Terms(queue, slots, NOW).problem
     return problem, annealed(problem, quick(problem), seed=0, moves=MOVES)
 
 

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The entry point. What Claude Code runs branches off before anything is imported for the others."""
-    arguments = sys.argv[1:]
+    # It changes nothing for these, which end with 0 anyway.
+    arguments = [word for word in sys.argv[1:] if word != "--exit-zero"]
     if arguments[:1] in (["statusline"], ["hook"]) and not {"-h", "--help"} & set(arguments):
         _run_inside(arguments)
     try:

@@ -87,7 +87,7 @@ def list_(console: Console, *, as_json: bool) -> None:
         _file_text("All of them", reply["all"], view),
         next_text(reply["events"], now, view),
     ]
-    console.say("\n\n".join(parts))
+    console.say("\n\n".join(part for part in parts if part))
 
 
 def export_text(reply: CalendarReply, now: int, view: View) -> str:

@@ -11,9 +11,12 @@ from quotactl.planned_text import (
     facts,
     hint_lines,
     hours_text,
+    late_lines,
     name_line,
     priority_text,
+    problem_lines,
     tokens_text,
+    warning_lines,
 )
 from quotactl.text import EMPTY, HARD, Line, Span, View
 from quotad import wire
@@ -30,6 +33,7 @@ def decision_lines(
     reply: planning.DecisionReply, now: int, view: View, *, numbered: bool = False
 ) -> Iterator[Line]:
     """The decision with its objectives and budget, then what else there is; ``numbered`` for a choice."""
+    yield from problem_lines(reply["problem"], view)
     yield from _head(reply, now, view)
     session = reply["session"]
     if session is not None:
@@ -131,20 +135,22 @@ def _blocked(blocked: Sequence[planning.BlockedReply], view: View) -> Iterator[L
         yield (Span(f"  and {len(blocked) - _BLOCKED_MOST} more", "dim"),)
 
 
-def what_next_lines(reply: planning.DecisionReply, view: View) -> Iterator[Line]:
-    """How to act on a decision that nobody was asked about."""
+def what_next_lines(reply: planning.DecisionReply, view: View, option: str = "") -> Iterator[Line]:
+    """How to act on a decision that nobody was asked about; ``option`` is what `start` needs for it."""
     session = reply["session"]
     named = session.get("id", "") if session else ""
+    tail = f" {option}" if option else ""
     match reply["action"]:
         case "start":
             yield EMPTY
-            yield from hint_lines("Start it:", f"quotactl start {named}", view)
+            yield from hint_lines("Start it:", f"quotactl start {named}{tail}", view)
         case "schedule":
             yield EMPTY
-            yield from hint_lines("Book it:", f"quotactl schedule {named}", view)
+            again = session is not None and session.get("status") == "scheduled"
+            yield from hint_lines("Move it:" if again else "Book it:", f"quotactl schedule {named}", view)
             fitting = [one["session"].get("id", "") for one in reply["alternatives"] if one["fits"]]
             if fitting:
-                yield from hint_lines("Or a smaller one now:", f"quotactl start {fitting[0]}", view)
+                yield from hint_lines("Or a smaller one now:", f"quotactl start {fitting[0]}{tail}", view)
         case "none":
             return
 
@@ -158,7 +164,21 @@ def booked_lines(reply: planning.ScheduledReply, now: int, view: View) -> Iterat
     yield from text.flow(facts(session, now, view), view, 2)
     yield from text.flow([(Span(f"calendar: {text.place(reply['ics'], view)}"),)], view, 2)
     if reply["warning"]:
-        yield from text.paragraph(Span("! ", "fair"), (Span(reply["warning"]),), view)
+        yield from warning_lines(reply["warning"], view)
+    yield from late_lines(session, wire.instant(reply["scheduled_for"]), now, view)
+    if wire.instant(reply["scheduled_for"]) <= now:
+        yield from hint_lines("Start it:", f"quotactl start {session.get('id', '')}", view)
+
+
+def untold_lines(planned: planning.PlannedReply, view: View) -> Iterator[Line]:
+    """A warning if there is nothing to be done in what Claude is told."""
+    if planned.get("objectives") or planned.get("notes"):
+        return
+    named = planned.get("id", "")
+    what = "id and title" if planned.get("phase") else "id"
+    said = f"It has no objectives: Claude is told only its {what}."
+    yield EMPTY
+    yield from warning_lines(f"{said} `quotactl queue edit {named} --objective TEXT` says more.", view)
 
 
 def prompt_of(planned: planning.PlannedReply) -> str:

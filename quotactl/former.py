@@ -30,14 +30,14 @@ class Former:
         self._text = b""
 
     @classmethod
-    def of(cls, path: str, environment: "Mapping[str, str]") -> "Self | None":
-        """The one that the file names; None if it names none."""
+    def of(cls, path: str, root: str, environment: "Mapping[str, str]") -> "Self | None":
+        """The one that the file names for a Claude Code directory; None if it names none."""
         try:
             with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - pathlib costs 5 ms
                 known = quick.fields(quick.decoded(file.read(_FILE_BYTES_MAX)))
         except OSError:
             return None
-        command = known.get("command")
+        command = known.get(os.path.realpath(root))
         return cls(command, environment) if isinstance(command, str) and command.strip() else None
 
     def begin(self, text: str) -> None:

@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 0.2
 ASKING = ("SessionStart", "UserPromptSubmit")
 """After these Claude Code takes facts in."""
-TELLING = (*ASKING, "StopFailure")
+SHOWING = (*ASKING, "Stop")
+"""After these it shows the user what there is to say. Context given to ``Stop`` would make Claude go on."""
+TELLING = (*SHOWING, "StopFailure")
 """The daemon hears of these; of everything else it reads in the session log."""
 TEXT_CHARACTERS_MAX = 4096
 """Of any one field: a directory is not longer, nor is the sentence that names a limit."""
 ANSWER_CHARACTERS_MAX = 10_000
 """Claude Code cuts longer ones."""
 
-_ASKED = ("session_id", "cwd", "source", "error", "error_type", "last_assistant_message", "agent_id")
+_ASKED = ("session_id", "cwd", "source", "agent_id")
 """What the daemon is told of a hook's input: the prompt, for one, is none of its business."""
+_ASKED_OF_FAILURE = (*_ASKED, "error", "error_type", "last_assistant_message")
+"""Of a failure that message is Claude Code's own, and says which limit was hit."""
 
 
 def run(arguments: "Sequence[str]", environment: "Mapping[str, str]", platform: str) -> None:
@@ -45,7 +49,7 @@ def run(arguments: "Sequence[str]", environment: "Mapping[str, str]", platform: 
             pass
     if event in TELLING:
         answer = quick.ask(socket, uid, "hook", _params(event, said, environment), ANSWER_SECONDS)
-        if answer is not None and event in ASKING:
+        if answer is not None and event in SHOWING:
             quick.say(_printed(event, answer))
 
 
@@ -90,7 +94,8 @@ def _json(members: "Mapping[str, str]") -> str:
 
 
 def _params(event: str, said: "Mapping[str, object]", environment: "Mapping[str, str]") -> str:
-    text = _json({name: _text(said, name) for name in _ASKED if _text(said, name)})
+    asked = _ASKED_OF_FAILURE if event == "StopFailure" else _ASKED
+    text = _json({name: _text(said, name) for name in asked if _text(said, name)})
     return f'{{"event":{quick.quoted(event)},"text":{quick.quoted(text)},"root":{root_of(environment)}}}'
 
 
@@ -100,7 +105,7 @@ def _printed(event: str, answer: "Mapping[str, object]") -> str:
     message, context = answer.get("message"), answer.get("context")
     if isinstance(message, str) and message:
         parts.append(f'"systemMessage":{quick.quoted(message[:ANSWER_CHARACTERS_MAX])}')
-    if isinstance(context, str) and context:
+    if isinstance(context, str) and context and event in ASKING:
         parts.append(
             f'"hookSpecificOutput":{{"hookEventName":"{event}",'
             f'"additionalContext":{quick.quoted(context[:ANSWER_CHARACTERS_MAX])}}}'

@@ -1,6 +1,6 @@
 """Help for what Claude Code runs: ``statusline`` and ``hook``, which themselves go past click.
 
-(``quotactl.__main__`` sees to that; with an option before the command they come by here.)
+(``quotactl.__main__`` sees to that; whoever asks for help comes by here.)
 """
 
 from __future__ import annotations

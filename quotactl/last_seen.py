@@ -12,10 +12,20 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from quotactl import text, words
+from quotactl.render import window_label
 from quotactl.text import EMPTY, Line, Span, View
 from quotad import wire
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
+_PERCENT_MAX = 1000
+
+
+class Longer(NamedTuple):
+    """Another window, such as the week's."""
+
+    name: str
+    percent: float
+    resets_at: int
 
 
 class LastSeen(NamedTuple):
@@ -27,6 +37,7 @@ class LastSeen(NamedTuple):
     spent: int
     remaining: int
     resets_at: int | None
+    longer: tuple[Longer, ...]
 
 
 def last_seen_text(path: Path, now: int, view: View) -> str:
@@ -54,9 +65,26 @@ def _seen(at: int, content: object) -> LastSeen | None:
             "currentWindow": {"tokensUsed": int(spent), "remaining": int(remaining)},
         }:
             window = cast("Mapping[str, Mapping[str, object]]", content)["currentWindow"]
-            return LastSeen(at, plan, limit, spent, remaining, _instant(window.get("resetTime")))
+            return LastSeen(
+                at, plan, limit, spent, remaining, _instant(window.get("resetTime")), tuple(_longer(content))
+            )
         case _:
             return None
+
+
+def _longer(content: object) -> Iterator[Longer]:
+    match content:
+        case {"windows": list(windows)}:
+            for one in windows:
+                match one:
+                    case {"name": str(name), "percent": int() | float() as percent, "resetTime": str(reset)}:
+                        at = _instant(reset)
+                        if name != "five_hour" and at is not None and 0 <= percent <= _PERCENT_MAX:
+                            yield Longer(name, percent, at)
+                    case _:
+                        pass
+        case _:
+            pass
 
 
 def _instant(value: object) -> int | None:
@@ -71,15 +99,30 @@ def _instant(value: object) -> int | None:
 def _lines(seen: LastSeen, now: int, view: View) -> Iterator[Line]:
     yield (Span("Last known", "bold"), Span(f", {words.ago(now - seen.at)}", "fair"))
     yield EMPTY
-    used = seen.spent / seen.limit if seen.limit > 0 else 0.0
-    label = Span("5 hours  ", "bold")
-    tail = Span("  " + text.pad_left(words.percent(100 * used), len("100 %")))
-    room = view.width - text.length((label, tail))
-    yield (label, *text.bar(used, room, "", view), tail)
+    # What the provider said may be more than what was counted here.
+    used = max(seen.spent, seen.limit - seen.remaining) / seen.limit if seen.limit > 0 else 0.0
+    names = [window_label(name) for name in ("five_hour", *(one.name for one in seen.longer))]
+    cells = min(max(text.cells(text.plain(name)) for name in names), view.width // 3)
+    yield _bar(names[0], cells, used, view)
     left = (Span(f"{words.tokens(seen.remaining)} left", "bold"), Span(f" of {words.tokens(seen.limit)}"))
     yield from text.flow(
         [left, (Span(f"{words.tokens(seen.spent)} spent"),), _reset(seen, now, view)], view, 2
     )
+    for one, name in zip(seen.longer, names[1:], strict=True):
+        # What was used of a window that has been reset since tells nothing any more.
+        if one.resets_at > now:
+            yield _bar(name, cells, one.percent / 100, view)
+            yield from text.flow([_resets(one.resets_at, now, view)], view, 2)
+
+
+def _bar(name: str, cells: int, used: float, view: View) -> Line:
+    label = Span(text.pad(text.head(text.plain(name), cells, view), cells) + "  ", "bold")
+    tail = Span("  " + text.pad_left(words.percent(100 * used), len("100 %")))
+    return (label, *text.bar(used, view.width - text.length((label, tail)), "", view), tail)
+
+
+def _resets(at: int, now: int, view: View) -> Line:
+    return (Span(f"resets {words.clock(at, now, view)}, in{text.HARD}{words.duration(at - now)}"),)
 
 
 def _reset(seen: LastSeen, now: int, view: View) -> Line:
@@ -88,4 +131,4 @@ def _reset(seen: LastSeen, now: int, view: View) -> Line:
     when = words.clock(seen.resets_at, now, view)
     if seen.resets_at <= now:
         return (Span(f"that window reset at {when}; since then nothing is known"),)
-    return (Span(f"resets {when}, in{text.HARD}{words.duration(seen.resets_at - now)}"),)
+    return _resets(seen.resets_at, now, view)

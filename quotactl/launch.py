@@ -1,4 +1,4 @@
-"""Claude Code, run for a planned session: its command line, place and environment; it takes our place."""
+"""Claude Code, run for a planned session: its command line, place and environment, and its end."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ import shutil
 import signal
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
-from quotactl import text
+import click
+
+from quotactl import foreground, text, words
 from quotactl.console import Console
 from quotactl.decision_text import prompt_of
 from quotactl.failure import Failure, Undone
+from quotactl.text import Span
 
 if TYPE_CHECKING:
     from quotad.wire import planning
 
 PROGRAM = "claude"
+
+_EXIT_BY_SIGNAL = 128
+"""What a shell adds to the number of the signal that ended a program."""
 
 SESSION_VARIABLES = ("CLAUDE_CODE_SESSION_ID", "CLAUDE_SESSION_ID")
 """Where a Claude Code session says its id to what it runs: the first since 2.1.132."""
@@ -57,10 +64,14 @@ def here() -> str:
         return ""
 
 
-def become_claude(
+def run_claude(
     console: Console, planned: planning.PlannedReply, claude_session: str, *, quiet: bool = False
 ) -> NoReturn:
-    """Claude Code takes this process's place; if it cannot, the claim is taken back."""
+    """Claude Code at this terminal until it ends, then what has become of the session; with its exit code.
+
+    If it cannot run, or fails before it has spent anything, the claim is taken back. ``quiet`` leaves
+    standard output to Claude Code.
+    """
     directory = directory_of(planned)
     command = command_line(planned, claude_session)
     try:
@@ -69,10 +80,39 @@ def become_claude(
         if not quiet:
             console.say(f"Claude Code starts in {text.place(text.plain(directory or '.'), console.view())}.")
         sys.stdout.flush()
-        _exec(program, command, _environment(console.environment, directory))
+        code = foreground.run(program, command, _environment(console.environment, directory))
     except (Undone, OSError, ValueError) as error:
         reason = error.message if isinstance(error, Failure) else f"Claude Code cannot be started: {error}."
         raise Undone("not-started", reason + _released(console, planned, claude_session)) from error
+    said = _afterwards(console, planned.get("id", ""), claude_session, code)
+    view = console.view()
+    # The terminal may have gone, and Claude Code with it.
+    with suppress(OSError):
+        click.echo(text.paint(text.paragraph(Span(""), (Span(said),), view), view), err=quiet or code != 0)
+    sys.exit(code if code >= 0 else _EXIT_BY_SIGNAL - code)
+
+
+def _afterwards(console: Console, named: str, claude_session: str, code: int) -> str:
+    """One sentence on what has become of the session; a claim that nothing came of is taken back."""
+    try:
+        with console.connect() as client:
+            shown = cast("planning.QueueShowReply", client.ask("queue.show", {"id": named}))
+            run = next((one for one in shown["runs"] if one["claude_session"] == claude_session), None)
+            state = shown["session"].get("status", "").replace("_", " ")
+            if run is None or run["outcome"] is not None:
+                return f"{named} is {state}."
+            if code and not run["actual"]:
+                client.ask("release", {"id": named, "claude_session": claude_session})
+                how = f"with {code}" if code > 0 else f"by {signal.Signals(-code).name}"
+                return f"claude ended {how} before it spent anything: {named} is ready again."
+    except Failure as failure:
+        return f"{named} may still be in progress ({failure.message}): quotactl queue show {named}"
+    spent = f"{words.tokens(run['actual'])} of {words.tokens(run['estimate'])} spent"
+    return (
+        f"{named} is still {state}{console.view().signs.dot}{spent}. "
+        f"`quotactl queue done {named}` when it is finished, "
+        f"or `quotactl queue edit {named} --ready` to take it back."
+    )
 
 
 def _found(environment: Mapping[str, str]) -> str:
@@ -97,15 +137,6 @@ def _environment(environment: Mapping[str, str], directory: str) -> dict[str, st
     """Ours, without what a Claude Code around us has left in it."""
     kept = {name: value for name, value in environment.items() if name not in NESTING_VARIABLES}
     return kept | ({"PWD": directory} if directory else {})
-
-
-def _exec(program: str, command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-    # Python ignores it, and what is ignored stays so in the program that follows.
-    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        os.execve(program, list(command), dict(environment))  # noqa: S606 - the very purpose
-    finally:
-        signal.signal(signal.SIGPIPE, before)
 
 
 def _released(console: Console, planned: planning.PlannedReply, claude_session: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import click
 
 from quotactl import text, words
 from quotactl.console import Console, json_option
-from quotactl.planned_text import hint_lines, hours_text
+from quotactl.planned_text import hint_lines, hours_text, problem_lines
 from quotactl.text import EMPTY, Line, Span, Style, View
 from quotad import wire
 
@@ -36,8 +36,9 @@ Examples:
 def plan(console: Console, *, as_json: bool) -> None:
     """Lay every planned session over the coming windows.
 
-    Dependencies, deadlines, priorities, working hours and the weekly limit are kept. What cannot be placed
-    is listed with why, what ends after its deadline too. Nothing is booked by this: `quotactl schedule ID`.
+    What is booked stays where it is booked. Around it, dependencies, deadlines, priorities, working hours
+    and the weekly limit are kept. What cannot be placed, or cannot hold its time, is listed with why, what
+    ends after its deadline too. Nothing is booked by this: `quotactl schedule ID`.
     """
     with console.connect() as client:
         reply = cast("planning.PlanReply", client.ask("plan", {}))
@@ -50,6 +51,7 @@ def plan(console: Console, *, as_json: bool) -> None:
 
 def plan_lines(reply: planning.PlanReply, now: int, view: View) -> Iterator[Line]:
     """Window after window, as far as anything is laid into them; then what is wrong with it."""
+    yield from problem_lines(reply["problem"], view)
     windows = [one for one in reply["windows"] if one["placements"]]
     placed = sum(len(one["placements"]) for one in windows)
     if not placed and not reply["unplaced"]:
@@ -70,6 +72,19 @@ def plan_lines(reply: planning.PlanReply, now: int, view: View) -> Iterator[Line
         yield EMPTY
         said = f"After {'its deadline' if len(late) == 1 else 'their deadlines'}: {', '.join(reply['late'])}."
         yield from text.paragraph(Span("! ", "bad"), (Span(said),), view)
+    yield from _against(windows, view)
+
+
+def _against(windows: Sequence[planning.PlanWindowReply], view: View) -> Iterator[Line]:
+    """What is booked for a time that it cannot hold."""
+    said = [(_id(one), one["against"]) for window in windows for one in window["placements"]]
+    wrong = [
+        f"{which} {against}: `quotactl schedule {which}` moves it." for which, against in said if against
+    ]
+    if wrong:
+        yield EMPTY
+    for line in wrong:
+        yield from text.paragraph(Span("! ", "bad"), (Span(line),), view)
 
 
 def _head(placed: int, windows: int, view: View) -> Line:
@@ -121,7 +136,7 @@ def _window(window: planning.PlanWindowReply, sums: int, now: int, view: View) -
 def _placement(placement: planning.PlacementReply, ids: int, now: int, view: View, *, late: bool) -> Line:
     session = placement["session"]
     time = f"{words.moment(max(wire.instant(placement['at']), now), view):%H:%M}"
-    marks = [Span("  booked", "fair")] if placement["booked"] else []
+    marks = [Span("  booked", "bad" if placement["against"] else "fair")] if placement["booked"] else []
     if late:
         marks.append(Span("  late", "bad"))
     tokens = f"  {text.pad_left(words.tokens(session.get('estimatedTokens', 0)), 6)}"

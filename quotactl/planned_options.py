@@ -35,7 +35,7 @@ _HOURS = re.compile(
     rf"(\d+(?:\.\d+)?)\s*(?:{_H})?|(\d+)\s*{_M}|(\d+)\s*{_H}\s*(\d{{1,2}})\s*(?:{_M})?", re.IGNORECASE
 )
 _DAYS = {"today": 0, "tomorrow": 1}
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})|(\d{1,2})(?::(\d{2}))?\s*([ap])m", re.IGNORECASE)
 
 _LAST_MINUTE = Time(23, 59)
 
@@ -66,9 +66,9 @@ def hours_of(word: str) -> float:
 def instant_of(word: str, now: int, zone: tzinfo | None, *, day_ends: bool) -> str:
     """What the person means, as a UTC instant of the wire.
 
-    An ISO time with its offset or in ``zone`` (None: the system's), ``14:30`` (the next time that it is), or
-    ``today`` and ``tomorrow`` with a time of day. A day alone is its last minute if ``day_ends`` (a
-    deadline). Raises ``ValueError`` for anything else.
+    An ISO time with its offset or in ``zone`` (None: the system's), ``14:30`` or ``2:30pm`` (the next time
+    that it is), or ``today`` and ``tomorrow`` with a time of day. A day alone is its last minute if
+    ``day_ends`` (a deadline). Raises ``ValueError`` for anything else.
     """
     here = datetime.fromtimestamp(now / 1000, UTC).astimezone(zone)
     day, _, rest = word.strip().partition(" ")
@@ -94,7 +94,12 @@ def _clock(word: str) -> Time:
     found = _CLOCK.fullmatch(word)
     if not found:
         raise ValueError(word)
-    return Time(int(found[1]), int(found[2]))
+    hour, minute, twelfth, beyond, half = found.groups()
+    if twelfth is None:
+        return Time(int(hour), int(minute))
+    if not 1 <= int(twelfth) <= 12:  # noqa: PLR2004 - the hours of a clock
+        raise ValueError(word)
+    return Time(int(twelfth) % 12 + (12 if half.lower() == "p" else 0), int(beyond or 0))
 
 
 def tokens(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:

@@ -15,6 +15,7 @@ from quotad import wire
 if TYPE_CHECKING:
     from quotad.wire import planning
 
+_HOUR = 3_600_000
 _STATE_CELLS_WANTED = 28
 _STATE_CELLS_LEAST = 18
 """Below the first there is no column for the priority, below the second no table."""
@@ -93,6 +94,29 @@ def hint_lines(words_: str, command: str, view: View) -> Iterator[Line]:
     )
 
 
+def warning_lines(warning: str, view: View) -> Iterator[Line]:
+    """What is odd about something."""
+    yield from text.paragraph(Span("! ", "fair"), (Span(warning),), view)
+
+
+def late_lines(session: planning.PlannedReply, at: int, now: int, view: View) -> Iterator[Line]:
+    """A warning if it cannot be done by its deadline when it begins at ``at``."""
+    if "deadline" not in session:
+        return
+    deadline = wire.instant(session["deadline"])
+    if at + session.get("estimatedHours", 0.0) * _HOUR > deadline:
+        when = words.clock(deadline, now, view)
+        missed = "begins" if at > deadline else "ends"
+        yield from warning_lines(f"It {missed} after its deadline, {when}.", view)
+
+
+def problem_lines(problem: str | None, view: View) -> Iterator[Line]:
+    """That what follows is not what the queue's file says; nothing if it is."""
+    if problem:
+        yield from text.paragraphs(Span("! ", "bad"), problem, view)
+        yield EMPTY
+
+
 def queue_lines(
     reply: planning.QueueListReply, now: int, view: View, *, everything: bool = False
 ) -> Iterator[Line]:
@@ -100,6 +124,7 @@ def queue_lines(
     sessions = reply["sessions"]
     waiting = sorted((one for one in sessions if _state(one) != "complete"), key=_place)
     complete = [one for one in sessions if _state(one) == "complete"]
+    yield from problem_lines(reply["problem"], view)
     if not sessions:
         yield (Span("Nothing is planned."),)
         yield from hint_lines("Plan something:", "quotactl queue add --id api --tokens 30k", view)
@@ -201,7 +226,9 @@ class _Rows:
         complete = _state(planned) == "complete"
         urgent = "dim" if complete else _PRIORITY_STYLES.get(planned.get("priority", ""), "")
         prefix = (Span(row[:name], "dim" if complete else "bold"), Span(row[name:], urgent))
-        first, *more = text.flow(self.state(planned), self._view, text.length(prefix))
+        first, *more = text.flow(
+            self.state(planned, self._view.width - text.length(prefix)), self._view, text.length(prefix)
+        )
         yield (*prefix, *first[1:])
         yield from more
 
@@ -212,10 +239,10 @@ class _Rows:
             (Span(hours_text(planned.get("estimatedHours", 0.0))),),
             (Span(priority_text(planned), _PRIORITY_STYLES.get(planned.get("priority", ""), "")),),
         ]
-        yield from text.flow([*numbers, *self.state(planned)], self._view, 4)
+        yield from text.flow([*numbers, *self.state(planned, self._view.width)], self._view, 4)
 
-    def state(self, planned: planning.PlannedReply) -> Iterator[Line]:
-        """Where it is in its life, and what it waits for."""
+    def state(self, planned: planning.PlannedReply, room: int) -> Iterator[Line]:
+        """Where it is in its life, and what it waits for; shorter where that saves a line."""
         by = self._blocked.get(planned.get("id", ""), [])
         state = _state(planned)
         run = self._runs.get(planned.get("id", ""))
@@ -223,9 +250,7 @@ class _Rows:
             case "scheduled":
                 yield (Span(booked_text(planned, self._now, self._view), "fair"),)
             case "in_progress":
-                yield (Span(_running(run, self._now, self._view), "bold"),)
-                if run is not None and run["outcome"] is None and run["actual"]:
-                    yield (Span(f"{words.tokens(run['actual'])} spent"),)
+                yield from self._in_progress(run, room)
             case "complete":
                 yield (Span("complete", "dim"),)
                 if run is not None and run["outcome"] is not None:
@@ -238,6 +263,17 @@ class _Rows:
             yield (Span(f"waits for {', '.join(by)}" if by else "blocked", "dim"),)
         if state != "complete":
             yield from _due(planned, self._now, self._view)
+
+    def _in_progress(self, run: planning.RunReply | None, room: int) -> Iterator[Line]:
+        said = _running(run, self._now, self._view)
+        if run is None or run["outcome"] is not None or not run["actual"]:
+            yield (Span(said, "bold"),)
+            return
+        spent = f"{words.tokens(run['actual'])} spent"
+        if run["ended_at"] is None and text.cells(said + self._view.signs.dot + spent) > room:
+            said = "in progress"
+        yield (Span(said, "bold"),)
+        yield (Span(spent),)
 
 
 def booked_text(planned: planning.PlannedReply, now: int, view: View) -> str:
@@ -261,6 +297,7 @@ def show_lines(reply: planning.QueueShowReply, now: int, view: View) -> Iterator
     """All there is to know about one planned session."""
     planned = reply["session"]
     state = _state(planned)
+    yield from problem_lines(reply["problem"], view)
     said = {"scheduled": booked_text(planned, now, view), "in_progress": "in progress"}.get(state, state)
     right = (Span(said, _STATE_STYLES.get(state, "dim")),)
     yield text.columns(text.cut(name_line(planned, view), view), right, view.width)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import click
 
-from quotactl import text
+from quotactl import text, words
 from quotactl.console import Console, json_option
 from quotactl.failure import Refused, Undone
 from quotactl.mistyped import HintingGroup
 from quotactl.planned_options import described_options, given
-from quotactl.planned_text import facts, queue_lines, run_facts, show_lines
+from quotactl.planned_text import (
+    facts,
+    hint_lines,
+    late_lines,
+    queue_lines,
+    run_facts,
+    show_lines,
+    warning_lines,
+)
 from quotactl.question import ask, can_ask, is_yes
 from quotactl.text import Line, Span, View
 from quotad import wire
@@ -112,7 +121,22 @@ def _say_planned(
         said.append((Span(f"waits for {', '.join(session.get('dependencies', []))}", "dim"),))
     elif state:
         said.append((Span(state.replace("_", " ")),))
-    _say(console, text.flow([*said, *facts(session, console.now(), view)], view, 0), view)
+    lines = text.flow([*said, *facts(session, console.now(), view)], view, 0)
+    _say(console, [*lines, *_odd(session, console, view)], view)
+
+
+def _odd(session: planning.PlannedReply, console: Console, view: View) -> Iterator[Line]:
+    """What a person may have meant otherwise."""
+    directory = session.get("cwd", "")
+    if directory and not os.path.isdir(directory):  # noqa: PTH112 - never raises
+        place = text.place(directory, view)
+        yield from warning_lines(f"{place} is no directory now; `start` needs it to be one.", view)
+    if "deadline" in session and session.get("status") != "complete":
+        at, now = wire.instant(session["deadline"]), console.now()
+        if at <= now:
+            yield from warning_lines(f"Its deadline, {words.clock(at, now, view)}, has passed.", view)
+        elif "scheduledFor" in session:
+            yield from late_lines(session, wire.instant(session["scheduledFor"]), now, view)
 
 
 def _say(console: Console, lines: Iterable[Line], view: View) -> None:
@@ -242,7 +266,10 @@ def import_(console: Console, *, file: IO[bytes], form: str | None, as_json: boo
     """Plan all the sessions of a file: in the queue's own shape, or a Markdown task list.
 
     A task is `- [ ] Title (30k, 2h, high, after: other-id, agent: x, due: 2026-12-01)`; items below it are
-    its objectives. All of them are planned, or none. FILE may be - for standard input.
+    its objectives. Without brackets it gets 30k tokens and an hour, and the answer says so.
+
+    What is in the queue already stays as it is: import a list again when it has grown. All that is
+    new is planned, or, if anything is wrong, nothing. FILE may be - for standard input.
     """
     content = _content(file)
     form = form or _form(getattr(file, "name", ""), content)
@@ -251,14 +278,21 @@ def import_(console: Console, *, file: IO[bytes], form: str | None, as_json: boo
         console.say_json(reply)
         return
     view = console.view()
-    added = reply["added"]
+    _say(console, _import_lines(reply, view), view)
+
+
+def _import_lines(reply: planning.ImportReply, view: View) -> Iterator[Line]:
+    added, kept, assumed = reply["added"], reply["kept"], reply["assumed"]
     count = f"{len(added)} session{'' if len(added) == 1 else 's'}"
     line = (Span(f"{count} planned: "), Span(", ".join(added), "bold"), Span("."))
-    _say(
-        console,
-        text.paragraph(Span(""), line if added else (Span("There is no new session in it."),), view),
-        view,
-    )
+    yield from text.paragraph(Span(""), line if added else (Span("There is no new session in it."),), view)
+    if kept:
+        said = f"In the queue already, and left as it is there: {', '.join(kept)}."
+        yield from text.paragraph(Span(""), (Span(said, "dim"),), view)
+    if assumed:
+        said = f"Without a number of tokens, so 30k are assumed: {', '.join(assumed)}."
+        yield from text.paragraph(Span(""), (Span(said, "fair"),), view)
+        yield from hint_lines("Say it better:", f"quotactl queue edit {assumed[0]} --tokens 60k", view)
 
 
 def _content(file: IO[bytes]) -> str:

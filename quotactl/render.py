@@ -32,8 +32,8 @@ _PERCENT_CELLS = len("100 %")
 _BAR_CELLS_LEAST = 8
 _NARROW_COLUMNS = 60
 _PLACE_CELLS_LEAST = 12
-_SESSIONS_MOST = 8
-"""More than these would push the windows off a small terminal."""
+_SESSIONS_MOST = 5
+"""More than these would push the advice off a small terminal."""
 _SOON = 30 * 60_000
 _VERY_SOON = 5 * 60_000
 _COUNTDOWN = 10 * 60_000
@@ -58,7 +58,7 @@ def status_lines(reply: wire.StatusReply, view: View, now: int | None = None) ->
             if window["account"] == account:
                 lines += [*_window(window, reply, at, view), EMPTY]
         lines += _sessions([one for one in reply["sessions"] if one["account"] == account], at, view)
-    lines += _queue(reply["queue"], view)
+    lines += _queue(reply["queue"], at, view)
     lines += _advice(reply["advice"], view)
     lines += _problems(reply["daemon"]["problems"], at, view)
     lines += text.flow(_footer(reply, at), view, 0)
@@ -169,7 +169,8 @@ def _amounts(window: wire.WindowReply, reply: wire.StatusReply, at: int) -> Iter
     reported = window["reported"]
     if reported is not None:
         late = at - wire.instant(reply["now"]) + 1000 * reported["age_seconds"]
-        yield (Span(f"Claude Code said {words.percent(reported['percent'])} {words.ago(late)}", "dim"),)
+        who = "you" if reported["source"] == "by_hand" else "Claude Code"
+        yield (Span(f"{who} said {words.percent(reported['percent'])} {words.ago(late)}", "dim"),)
 
 
 def _left(window: wire.WindowReply) -> Line:
@@ -227,7 +228,9 @@ class _Row(NamedTuple):
 
 def _sessions(sessions: Sequence[wire.SessionReply], at: int, view: View) -> Iterator[Line]:
     # By a time that does not change: in a live view no row jumps.
-    active = sorted((one for one in sessions if one["state"] == "active"), key=lambda one: one["ends_at"])
+    active = sorted(
+        (one for one in sessions if one["state"] == "active" and one["spent"]), key=lambda one: one["ends_at"]
+    )
     if not active:
         return
     yield (Span("Sessions", "bold"),)
@@ -271,14 +274,24 @@ def _where(session: wire.SessionReply, room: int, view: View) -> str:
     return text.middle(path, left, view) + agent
 
 
-def _queue(queue: wire.QueueReply, view: View) -> Iterator[Line]:
-    counts = (
-        (queue["ready"], "ready"),
-        (queue["blocked"], "blocked"),
-        (len(queue["scheduled"]), "scheduled"),
-        (len(queue["in_progress"]), "in progress"),
-    )
-    facts = [(Span(f"{count} {word}"),) for count, word in counts if count]
+def _queue(queue: wire.QueueReply, at: int, view: View) -> Iterator[Line]:
+    count = len(queue["scheduled"])
+    booked = f"{count} booked"
+    if queue["next_at"] is not None:
+        booked += ", the next " if count > 1 else " for "
+        booked += words.clock(wire.instant(queue["next_at"]), at, view)
+    facts: list[Line] = [
+        (Span(shown),)
+        for count, shown in (
+            (queue["ready"], f"{queue['ready']} ready"),
+            (queue["blocked"], f"{queue['blocked']} blocked"),
+            (len(queue["scheduled"]), booked),
+            (len(queue["in_progress"]), f"{len(queue['in_progress'])} in progress"),
+        )
+        if count
+    ]
+    if queue["due"]:
+        facts.insert(0, (Span(f"due: {', '.join(queue['due'])}", "good"),))
     if facts:
         yield (Span("Queue", "bold"),)
         yield from text.flow(facts, view, 2)
@@ -295,8 +308,10 @@ def _advice(advice: Sequence[str], view: View) -> Iterator[Line]:
 def _problems(problems: Sequence[wire.ProblemReply], at: int, view: View) -> Iterator[Line]:
     for problem in problems:
         age = words.duration(at - wire.instant(problem["since"]))
-        told = (Span(problem["message"]), Span(f" ({problem['code']}, for {age})", "dim"))
-        yield from text.paragraph(Span("! ", "bad"), told, view)
+        *lines, last = problem["message"].split("\n")
+        told = (Span(last), Span(f" ({problem['code']}, for {age})", "dim"))
+        yield from text.paragraphs(Span("! ", "bad"), "\n".join(lines), view)
+        yield from text.paragraph(Span("  ") if lines else Span("! ", "bad"), told, view)
     if problems:
         yield EMPTY
 

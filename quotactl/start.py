@@ -1,4 +1,4 @@
-"""``quotactl start``: act on the decision, which means claim a session and become Claude Code, or book it.
+"""``quotactl start``: act on the decision, which means claim a session and run Claude Code, or book it.
 
 Nothing is started that nobody has agreed to: at a terminal you are asked, elsewhere ``--yes`` says so. A
 claim is made before Claude Code runs, under the id that its session will bear, and taken back if it cannot.
@@ -7,7 +7,7 @@ claim is made before Claude Code runs, under the id that its session will bear, 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -20,18 +20,19 @@ from quotactl.decision_text import (
     booked_lines,
     claimed_lines,
     decision_lines,
+    untold_lines,
     what_next_lines,
     when_text,
 )
 from quotactl.failure import Undone
-from quotactl.launch import SESSION_VARIABLES, become_claude, command_line, directory_of, new_session
+from quotactl.launch import SESSION_VARIABLES, command_line, directory_of, new_session, run_claude
 from quotactl.launch import here as where
 from quotactl.next import decided
 from quotactl.planned_options import hours_of, hours_option
 from quotactl.question import ask, can_ask, is_no, is_yes
 from quotactl.render import status_text
 from quotactl.schedule import booked
-from quotactl.text import Span
+from quotactl.text import Line, Span, View
 from quotad import wire
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def start(  # noqa: PLR0913 - one argument an option
 
     Shows where you stand and what is decided, and asks. Then Claude Code runs in the session's directory with
     its agent and objectives, under an id by which what it really spends is booked against the session.
+    When it ends you are told what has become of the session; if it fails before it has spent anything, the
+    session is ready again.
 
     Without a terminal nothing is asked: without --yes the decision is shown, and nothing done. --json shows
     the decision as `quotactl next --json` does. --print claims nothing, even with --yes: `start --here` from
@@ -101,17 +104,26 @@ def start(  # noqa: PLR0913 - one argument an option
     elif can_ask(console) and not as_json:
         _start_asking(console, wish)
     else:
-        _show(console, decided(console, id_, hours), as_json=as_json)
+        _show(console, decided(console, id_, hours), "--yes", as_json=as_json)
 
 
-def _show(console: Console, reply: planning.DecisionReply, *, as_json: bool = False) -> None:
-    """The decision, and what to type to act on it."""
+def _show(console: Console, reply: planning.DecisionReply, option: str, *, as_json: bool) -> None:
+    """The decision, and what to type to act on it: `start` with this option."""
     if as_json:
         console.say_json(reply)
         return
     view = console.view()
-    lines = [*decision_lines(reply, console.now(), view), *what_next_lines(reply, view)]
+    lines = [*_told_lines(reply, console.now(), view), *what_next_lines(reply, view, option)]
     console.say(text.paint(lines, view))
+
+
+def _told_lines(
+    reply: planning.DecisionReply, now: int, view: View, *, numbered: bool = False
+) -> Iterator[Line]:
+    """The decision, and whether Claude would know what to do."""
+    yield from decision_lines(reply, now, view, numbered=numbered)
+    if reply["action"] == "start" and reply["session"] is not None:
+        yield from untold_lines(reply["session"], view)
 
 
 def _print_command(console: Console, wish: Wish) -> None:
@@ -157,7 +169,7 @@ def _start_here(console: Console, wish: Wish, session: str | None, *, yes: bool,
     if planned is not None and reply["action"] == "start":
         wish = Wish(planned.get("id"), wish.hours)
     elif not yes:
-        _show(console, reply, as_json=as_json)
+        _show(console, reply, "--here", as_json=as_json)
         return
     reply = _claim(console, wish, known, here=True, only_if_it_fits=not yes)
     if as_json:
@@ -180,9 +192,9 @@ def _start_now(console: Console, wish: Wish, *, as_json: bool) -> None:
     else:
         view = console.view()
         alone: planning.DecisionReply = reply | {"alternatives": [], "blocked": []}
-        console.say(text.paint(decision_lines(alone, console.now(), view), view))
+        console.say(text.paint(_told_lines(alone, console.now(), view), view))
     if reply["action"] == "start" and reply["session"] is not None:
-        become_claude(console, reply["session"], claude_session, quiet=as_json)
+        run_claude(console, reply["session"], claude_session, quiet=as_json)
 
 
 def _say_outcome(console: Console, reply: planning.DecisionReply) -> None:
@@ -203,13 +215,15 @@ def _start_asking(console: Console, wish: Wish) -> None:
     with console.connect() as client:
         status = client.status()
     console.say(status_text(status, console.view()) + "\n")
-    if wish.hours is None and wish.named is None:
+    reply = decided(console, wish.named, wish.hours)
+    # How long one has matters only where there is something to choose from.
+    if wish.hours is None and wish.named is None and reply["action"] != "none":
         wish = Wish(None, _asked_hours(console))
         console.say("")
-    while True:
         reply = decided(console, wish.named, wish.hours)
+    while True:
         view = console.view()
-        lines = decision_lines(reply, console.now(), view, numbered=True)
+        lines = _told_lines(reply, console.now(), view, numbered=True)
         console.say(text.paint(lines, view) + "\n")
         planned = reply["session"]
         if reply["action"] == "none" or planned is None:
@@ -223,6 +237,7 @@ def _start_asking(console: Console, wish: Wish) -> None:
                 return
             case other:
                 wish = Wish(other, wish.hours)
+                reply = decided(console, wish.named, wish.hours)
                 console.say("")
 
 
@@ -273,4 +288,4 @@ def _act(console: Console, reply: planning.DecisionReply, planned: planning.Plan
         # While the question stood, somebody else has started it, or it was taken out.
         _say_outcome(console, claimed)
     else:
-        become_claude(console, claimed["session"], claude_session)
+        run_claude(console, claimed["session"], claude_session)

@@ -15,10 +15,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+TEXT_BYTES_MAX = quick.REQUEST_BYTES_MAX - 64 * 1024
+"""Claude Code says a few thousand. What no request can hold is not told, but the line is asked for."""
 ANSWER_SECONDS = 0.15
 """The daemon answers in a few milliseconds; Claude Code must not wait for one that does not."""
 FORMER_FILE = "statusline-before.json"
-"""In the state directory: ``{"command": ...}``, the status line that there was before ours."""
+"""In the state directory: the command of the status line that there was before ours, by the real path of
+Claude Code's directory: people keep an account in each."""
 CHAINED = "QUOTAD_STATUSLINE_CHAINED"
 """Set for the former status line, so that two that call each other come to an end."""
 COLUMNS = 80
@@ -29,7 +32,7 @@ def run(environment: "Mapping[str, str]", platform: str) -> None:
     text = quick.stdin()
     uid = os.getuid()
     try:
-        _, _, state, socket = default_places(environment, platform, uid)
+        root, _, state, socket = default_places(environment, platform, uid)
     except ValueError as fault:
         quick.say(f"quotactl: {fault}\n")
         return
@@ -37,7 +40,7 @@ def run(environment: "Mapping[str, str]", platform: str) -> None:
     if os.path.exists(f"{state}/{FORMER_FILE}") and not environment.get(CHAINED):
         from quotactl.former import Former  # noqa: PLC0415 - most have none
 
-        former = Former.of(f"{state}/{FORMER_FILE}", {**environment, CHAINED: "1"})
+        former = Former.of(f"{state}/{FORMER_FILE}", root, {**environment, CHAINED: "1"})
     if former is not None:
         former.begin(text)
     line = _told(environment, socket, uid, text)
@@ -60,9 +63,12 @@ def root_of(environment: "Mapping[str, str]") -> str:
 
 def _told(environment: "Mapping[str, str]", socket: str, uid: int, text: str) -> str | None:
     """The daemon's line; None without a daemon that answers."""
+    told = quick.quoted(text)
+    if len(told) > TEXT_BYTES_MAX:
+        told = '""'
     colour = "false" if environment.get("NO_COLOR") else "true"
     params = (
-        f'{{"text":{quick.quoted(text)},"root":{root_of(environment)},'
+        f'{{"text":{told},"root":{root_of(environment)},'
         f'"columns":{columns_of(environment)},"colour":{colour}}}'
     )
     reply = quick.ask(socket, uid, "statusline", params, ANSWER_SECONDS)

@@ -219,6 +219,13 @@ def paragraph(mark: Span, line: Line, view: View) -> Iterator[Line]:
         yield (Span(" " * indent), *one)
 
 
+def paragraphs(mark: Span, text: str, view: View) -> Iterator[Line]:
+    """The same for text of several lines, each of which keeps its beginning."""
+    for one in text.splitlines():
+        yield from paragraph(mark, (Span(one),), view)
+        mark = Span(" " * cells(mark.text))
+
+
 def _wrapped(line: Line, first: int, room: int) -> list[list[Span]]:
     """Broken between words, and inside one only if it is longer than a line."""
     lines: list[list[Span]] = [[]]

@@ -65,7 +65,7 @@ def moment(instant: int, view: View) -> datetime:
 
 
 def clock(instant: int, now: int, view: View) -> str:
-    """``14:20``, on another day ``Tue 14:20``, further away ``1 Dec 14:20``."""
+    """``14:20``, on another day ``Tue 14:20``, further away ``1 Dec 14:20``, ``1 Dec 2027 14:20``."""
     local, today = moment(instant, view), moment(now, view).date()
     time = f"{local:%H:%M}"
     days = abs((local.date() - today).days)
@@ -73,7 +73,8 @@ def clock(instant: int, now: int, view: View) -> str:
         return time
     if days <= _WEEKDAY_SPAN_DAYS:
         return f"{weekday(local)}{HARD}{time}"
-    return f"{date(local)}{HARD}{time}"
+    year = "" if local.year == today.year else f"{HARD}{local.year}"
+    return f"{date(local)}{year}{HARD}{time}"
 
 
 def date(local: Date) -> str:

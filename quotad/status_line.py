@@ -256,9 +256,10 @@ def _painted(text: str, style: str, view: View) -> str:
 
 
 NO_DAEMON = "quotad does not answer: quotactl up"
-_AHEAD_MOST = 8 * DAY
-_PERCENT_MOST = 110
-"""A little more than all has been seen; much more is no percentage."""
+AHEAD_MOST = (("five_hour", 5 * HOUR + 2 * MINUTE), ("seven_day", 7 * DAY + 2 * MINUTE))
+"""The windows that Claude Code speaks of, and how far ahead they reset at most."""
+PERCENT_MOST = 110.0
+"""A little more than all has been seen; much more is no percentage. The domain has the same."""
 
 
 def alone(said: object, view: View) -> str:
@@ -269,15 +270,15 @@ def alone(said: object, view: View) -> str:
 def _said(said: object, now: int) -> "Iterable[Window]":
     """The windows that Claude Code speaks of, as far as they make sense; nothing is corrected."""
     limits = said.get("rate_limits") if isinstance(said, dict) else None
-    for name in ("five_hour", "seven_day"):
+    for name, ahead_most in AHEAD_MOST:
         window = limits.get(name) if isinstance(limits, dict) else None
         if not isinstance(window, dict):
             continue
         percent, resets = _number(window.get("used_percentage")), _number(window.get("resets_at"))
-        if percent is None or not 0 <= percent <= _PERCENT_MOST or resets is None:
+        if percent is None or not 0 <= percent <= PERCENT_MOST or resets is None:
             continue
-        if now < resets * SECOND <= now + _AHEAD_MOST:
-            yield Window(name, min(percent, 100.0), int(resets * SECOND))
+        if now < resets * SECOND <= now + ahead_most:
+            yield Window(name, percent, int(resets * SECOND))
 
 
 def _number(value: object) -> float | None:

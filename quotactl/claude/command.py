@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,15 +12,16 @@ import click
 
 from quotactl import text
 from quotactl.claude import settings_text
+from quotactl.claude.change_text import change_lines, command_names, gist_lines, row
 from quotactl.claude.install import (
     Change,
     Kept,
     Places,
     commands,
+    formers,
     install,
     installing,
     read,
-    recorded,
     uninstall,
     uninstalling,
 )
@@ -29,6 +29,7 @@ from quotactl.claude.settings_text import HOOKS, SettingsRefused
 from quotactl.console import Console
 from quotactl.failure import Undone
 from quotactl.mistyped import HintingGroup
+from quotactl.question import ask, can_ask, is_yes
 from quotactl.text import Line, Span, Style, View
 
 COMMENTS_REMEDY = "Nothing was changed. Mend the file, or take its comments out: they would not survive."
@@ -73,7 +74,7 @@ def install_command(console: Console, *, yes: bool, dry_run: bool) -> None:
     places, program = _places(console), quotactl_path(console.program)
     try:
         changes, kept = installing(places, program)
-        if _agreed(console, changes, kept, yes=yes, dry_run=dry_run):
+        if _agreed(console, places, changes, kept, yes=yes, dry_run=dry_run):
             install(places, changes, program)
             _say(console, f"Done. {_after_install(console, places)}")
     except SettingsRefused as refused:
@@ -101,7 +102,10 @@ def uninstall_command(console: Console, *, yes: bool, dry_run: bool) -> None:
     places = _places(console)
     try:
         changes, kept = uninstalling(places)
-        if _agreed(console, changes, kept, yes=yes, dry_run=dry_run):
+        if not changes and not dry_run:
+            # Somebody took it out by hand: what install wrote down of it goes, too.
+            uninstall(places, changes)
+        if _agreed(console, places, changes, kept, yes=yes, dry_run=dry_run):
             uninstall(places, changes)
             _say(console, "Done. Sessions of Claude Code that are running keep the hooks until they end.")
     except SettingsRefused as refused:
@@ -125,6 +129,8 @@ def status_command(console: Console) -> None:
         lines = list(_standing(places, program, console.view()))
     except SettingsRefused as refused:
         _refuse(refused)
+    except OSError as error:
+        raise Undone("unreadable", f"{error.filename} cannot be read: {error.strerror}.") from error
     console.say(text.paint(lines, console.view()))
 
 
@@ -141,8 +147,14 @@ def _places(console: Console) -> Places:
     return Places(paths.root, paths.state)
 
 
-def _agreed(
-    console: Console, changes: Sequence[Change], kept: Sequence[Kept], *, yes: bool, dry_run: bool
+def _agreed(  # noqa: PLR0913 - two of them are what was typed
+    console: Console,
+    places: Places,
+    changes: Sequence[Change],
+    kept: Sequence[Kept],
+    *,
+    yes: bool,
+    dry_run: bool,
 ) -> bool:
     """Show what would change; whether to do it."""
     view = console.view()
@@ -153,70 +165,78 @@ def _agreed(
     if not changes:
         _say(console, "Nothing has to change.")
         return False
-    console.say(text.paint(list(_shown(changes)), view))
+    lines = [*change_lines(changes, view), text.EMPTY, *gist_lines(places, changes, view)]
+    console.say(text.paint(lines, view))
     if dry_run:
         _say(console, "Nothing was changed.")
         return False
     if yes:
         return True
-    if not (console.terminal and sys.stdin.isatty()):
+    if not can_ask(console):
         raise click.UsageError("There is no terminal to ask on: add --yes to do it, or --dry-run to look.")
-    return click.confirm("Do this?", default=True)
-
-
-def _shown(changes: Sequence[Change]) -> Iterator[Line]:
-    """Each change as people know it from version control."""
-    for change in changes:
-        if change.before is None:
-            yield (Span(f"new: {change.path}", "bold"),)
-        elif change.after is None:
-            yield (Span(f"deleted: {change.path}", "bold"),)
-            continue
-        else:
-            yield (Span(f"changed: {change.path}", "bold"),)
-        if change.before is None and change.path.suffix == ".md":
-            continue
-        before, after = (change.before or "").splitlines(), (change.after or "").splitlines()
-        for line in list(difflib.unified_diff(before, after, n=1, lineterm=""))[2:]:
-            style: Style = "good" if line.startswith("+") else "bad" if line.startswith("-") else ""
-            yield (Span(f"  {text.plain(line)}", style),)
+    if is_yes(ask("Do this? [Y/n]"), enter=True):
+        return True
+    _say(console, "Nothing was changed.")
+    return False
 
 
 def _standing(places: Places, program: str, view: View) -> Iterator[Line]:
-    """A line for the commands, the hooks and the status line each."""
+    """A line for the commands, the hooks and the status line each.
+
+    Raises ``SettingsRefused``, ``OSError``.
+    """
     wanted = commands(program)
     present = {name: read(places.root / "commands" / name) for name in wanted}
     there = [name for name in wanted if present[name] is not None]
     changed = [name for name in there if present[name] != wanted[name]]
-    names = ", ".join(f"/{Path(name).stem}" for name in there)
-    yield from _row("commands", names or "none", len(there) == len(wanted) and not changed, view)
+    yield from _row(
+        "commands", command_names(there) or "none", view, well=wanted.keys() == {*there} - {*changed}
+    )
     for name in changed:
-        yield from _row("", f"{name} is not as this version writes it", well=False, view=view)
-    settings = read(places.settings)
-    found = settings_text.found(settings if settings and settings.strip() else "{}")
-    missing = [event for event in HOOKS if event not in found.hooks]
-    hooks = f"{len(found.hooks)} of {len(HOOKS)}" + (f"; missing: {', '.join(missing)}" if missing else "")
-    yield from _row("hooks", hooks, not missing, view)
-    record = recorded(places)
-    if found.status_line:
-        beside = ", with the one that was there before" if record and record.status_line else ""
-        yield from _row("status line", f"ours{beside}", well=True, view=view)
-    else:
-        other = found.other_status_line
-        yield from _row("status line", f"another: {other}" if other else "none", well=False, view=view)
-    if settings is not None and record is not None and settings != settings_text.with_ours(settings, program):
-        yield from _row("", f"not all of it runs {program}", well=False, view=view)
-    if missing or changed or not found.status_line or len(there) < len(wanted):
+        yield from _row("", f"{name} is not as this version writes it", view, well=False)
+    try:
+        yield from _settings_standing(places, program, view)
+    except SettingsRefused as refused:
+        raise SettingsRefused(f"{places.settings}: {refused}") from None
+    changes, _ = installing(places, program)
+    if changes:
         yield (Span("`quotactl claude install` puts it right."),)
 
 
-def _row(name: str, said: str, well: bool, view: View) -> Iterator[Line]:  # noqa: FBT001 - one of a table's cells
+def _settings_standing(places: Places, program: str, view: View) -> Iterator[Line]:
+    settings = read(places.settings) or ""
+    shown = settings if settings.strip() else "{}"
+    found = settings_text.found(shown)
+    missing = [event for event in HOOKS if event not in found.hooks]
+    hooks = f"{len(found.hooks)} of {len(HOOKS)}" + (f"; missing: {', '.join(missing)}" if missing else "")
+    yield from _row("hooks", hooks, view, well=not missing)
+    former = places.real in formers(places)
+    if found.status_line:
+        yield from _row(
+            "status line", f"ours{', with the one that was there before' * former}", view, well=True
+        )
+    else:
+        other = found.other_status_line
+        yield from _row("status line", f"another: {other}" if other else "none", view, well=False)
+    if (
+        (found.hooks or found.status_line)
+        and not missing
+        and shown != settings_text.with_ours(shown, program)
+    ):
+        yield from _row("", f"not all of it runs {program}", view, well=False)
+    if settings_text.hooks_are_off(shown):
+        told = '"disableAllHooks" is set: Claude Code runs no hook and no status line'
+        yield from _row("", told, view, well=False)
+
+
+def _row(name: str, said: str, view: View, *, well: bool) -> Iterator[Line]:
     style: Style = "good" if well else "bad"
-    yield from text.paragraph(Span(f"{name:<13}"), (Span(text.plain(said), style),), view)
+    yield from row(name, said, style, view)
 
 
 def _after_install(console: Console, places: Places) -> str:
-    former = " The status line that was there is shown behind ours." if places.former.exists() else ""
+    has_former = places.real in formers(places)
+    former = " The status line that was there is shown below ours." if has_former else ""
     running = "" if console.paths.socket.exists() else " Start the daemon with `quotactl up`."
     return f"New sessions of Claude Code have it; try /session-status.{former}{running}"
 

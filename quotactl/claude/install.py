@@ -20,11 +20,10 @@ from typing import NamedTuple
 
 from quotactl.claude import settings_text
 from quotactl.claude.settings_text import SettingsRefused
+from quotactl.statusline import FORMER_FILE
 
 SHIPPED = Path(__file__).parent / "commands"
 PLACEHOLDER = "{quotactl}"
-FORMER_FILE = "statusline-before.json"
-"""In the state directory: the status line that ours runs as well."""
 BACKUP_SUFFIX = ".before-quotad"
 
 
@@ -71,7 +70,12 @@ class Places(NamedTuple):
     @property
     def record(self) -> Path:
         """One a root: people keep an account in each."""
-        return self.state / f"claude-{sha256(os.fsencode(self.root)).hexdigest()[:12]}.json"
+        return self.state / f"claude-{sha256(os.fsencode(self.real)).hexdigest()[:12]}.json"
+
+    @property
+    def real(self) -> str:
+        """The name of the directory, whatever links lead to it."""
+        return os.path.realpath(self.root)
 
     @property
     def former(self) -> Path:
@@ -155,23 +159,14 @@ def install(places: Places, changes: list[Change], program: str) -> None:
     """Carry an install out: the record first, so that whatever happens can be taken back. Raises OSError."""
     known = recorded(places)
     settings = next((one for one in changes if one.path == places.settings), None)
-    before = read(places.settings) if settings is None else settings.before
-    after = before if settings is None else settings.after
+    present = read(places.settings) if settings is None else settings.before
+    after = present if settings is None else settings.after
     assert after is not None, "an install leaves settings behind"
-    status_line = settings_text.status_line_text(before) if before and before.strip() else None
-    if known is not None and known.after == before:
-        # Installed again over our own: what was there before is still what it was.
-        before, status_line = known.before, known.status_line
-    elif known is not None and status_line is None:
-        status_line = known.status_line
+    before, status_line = _before(present, known)
     places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     record = Record(str(places.settings), before, after, status_line, commands(program))
     _write(places.record, json.dumps(asdict(record), ensure_ascii=False, indent=1) + "\n")
-    command = _command_of(status_line)
-    if command:
-        _write(places.former, json.dumps({"command": command}, ensure_ascii=False) + "\n")
-    else:
-        places.former.unlink(missing_ok=True)
+    _keep_former(places, _command_of(status_line))
     if before is not None and settings is not None:
         _write(_backup(places), before)
     for change in changes:
@@ -185,12 +180,49 @@ def uninstall(places: Places, changes: list[Change]) -> None:
     for change in changes:
         _carry_out(change)
     folder = places.root / "commands"
-    if folder.is_dir() and not any(folder.iterdir()) and record is not None:
+    if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()) and record is not None:
         folder.rmdir()
     if record is not None and read(places.settings) == record.before:
         _backup(places).unlink(missing_ok=True)
-    places.former.unlink(missing_ok=True)
+    _keep_former(places, None)
     places.record.unlink(missing_ok=True)
+
+
+def _before(present: str | None, known: Record | None) -> tuple[str | None, str | None]:
+    """The settings without anything of ours, and the JSON of the status line that ours takes the place of."""
+    if present is None or not present.strip():
+        return present, None
+    if known is not None and known.after == present:
+        # Installed again over our own: what was there before is still what it was.
+        return known.before, known.status_line
+    found = settings_text.found(present)
+    if not found.status_line:
+        status_line = settings_text.status_line_text(present)
+    else:
+        status_line = known.status_line if known is not None else None
+    if found.hooks or found.status_line:
+        return settings_text.without_ours(present, status_line), status_line
+    return present, status_line
+
+
+def _keep_former(places: Places, command: str | None) -> None:
+    """Write down which command our status line runs as well, for this root alone; None: no other."""
+    known = {name: each for name, each in formers(places).items() if name != places.real}
+    if command is not None:
+        known[places.real] = command
+    if known:
+        _write(places.former, json.dumps(known, ensure_ascii=False, indent=1) + "\n")
+    else:
+        places.former.unlink(missing_ok=True)
+
+
+def formers(places: Places) -> Mapping[str, object]:
+    """The commands that our status line runs as well, by root."""
+    try:
+        known: object = json.loads(places.former.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _backup(places: Places) -> Path:

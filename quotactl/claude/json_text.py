@@ -39,7 +39,8 @@ class Node:
 
 def parsed(text: str) -> Node:
     """The tree of a text that is one JSON value. Raises ``NotJson``."""
-    node = _value(text, _after_space(text, 0), 0)
+    # Some editors put a mark before everything: it stays.
+    node = _value(text, _after_space(text, 1 if text.startswith("\ufeff") else 0), 0)
     rest = _after_space(text, node.end)
     if rest != len(text):
         raise _wrong(text, rest, "there is something behind the end")

@@ -62,6 +62,12 @@ def found(text: str) -> Found:
     return Found(hooks, ours, None if ours else command)
 
 
+def hooks_are_off(text: str) -> bool:
+    """Whether a switch in the text keeps Claude Code from running any hook or status line."""
+    off = _top(text).members.get("disableAllHooks")
+    return off is not None and off.value is True
+
+
 def with_ours(text: str, program: str) -> str:
     """The text with every hook and the status line, running ``program``, an absolute path.
 

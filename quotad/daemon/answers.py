@@ -20,13 +20,14 @@ from quotad.engine import Engine
 from quotad.intake.intake import Intake
 from quotad.ipc import replies
 from quotad.ipc.requests import Method, Methods
+from quotad.planning.agenda import QUEUE_INVALID
 from quotad.sinks.notifier import UNAVAILABLE, Notifier
 from quotad.store.thread import LedgerThread
 
 REMEDIES = {
     "settings-invalid": "mend the file (`quotactl config check` says where), then `quotactl sync`",
     "ledger-set-aside": "nothing; keep or delete the file that was set aside",
-    "queue-invalid": "mend the file at the line that is named; until then changes of the queue are refused",
+    QUEUE_INVALID: "mend the file at the line that is named; until then changes of the queue are refused",
     "unreadable": "make it readable for you, or ignore it: everything else is counted",
     "watch-unavailable": "nothing; files are looked at every few seconds all the same",
 }
@@ -140,7 +141,9 @@ class Answers:
         checks = [
             *self._problems(),
             self._transcripts(),
+            self._queue(),
             self._lines(),
+            *self._status_line(),
             self._reading(),
             await self._ledger_check(),
             await self._notices(),
@@ -151,18 +154,26 @@ class Answers:
         return [
             _check(problem.code, problem.message, remedy=REMEDIES.get(problem.code, REMEDY_OTHERWISE))
             for problem in self.engine.state.problems.values()
-            if problem.code != UNAVAILABLE
+            if problem.code not in {UNAVAILABLE, QUEUE_INVALID}
         ]
 
     def _transcripts(self) -> wire.CheckReply:
         known = sum(files.known for files in self.intake.accounts)
         if known:
-            return _check("transcripts", f"{known} files are followed")
+            return _check("transcripts", f"{known} file{' is' if known == 1 else 's are'} followed")
         return _check(
             "transcripts",
             f"there are none under {self.paths.root / 'projects'}",
             remedy="use Claude Code once, or set CLAUDE_CONFIG_DIR or `roots` to where it keeps its files",
         )
+
+    def _queue(self) -> wire.CheckReply:
+        problem = self.engine.state.problems.get(QUEUE_INVALID)
+        if problem is not None:
+            return _check("queue", problem.message, remedy=REMEDIES[QUEUE_INVALID])
+        agenda = self.planned.planner.agenda
+        count = len(agenda.queue.sessions)
+        return _check("queue", f"{agenda.file.path} holds {count} planned session{'' if count == 1 else 's'}")
 
     def _lines(self) -> wire.CheckReply:
         malformed = sum(files.malformed for files in self.intake.accounts)
@@ -179,6 +190,13 @@ class Answers:
             f"{_lines(malformed)} could not be read and {'was' if malformed == 1 else 'were'} skipped, "
             f"{worst.malformed} of them in {worst.path}: some are normal after a crash{others}",
         )
+
+    def _status_line(self) -> list[wire.CheckReply]:
+        refused = "; ".join(self.inside.refused)
+        remedy = (
+            "update Claude Code and quotad; what the last status line said is left out until the next one"
+        )
+        return [_check("status line", f"not believed: {refused}", remedy=remedy)] if refused else []
 
     def _reading(self) -> wire.CheckReply:
         if self.engine.state.caught_up:

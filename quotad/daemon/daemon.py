@@ -116,7 +116,7 @@ class Daemon:
             ledger,
             self._notifier,
             self._planned,
-            Inside(self._engine, lambda: self._intake, clock, surroundings.environment),
+            Inside(self._engine, lambda: self._intake, self._agenda, clock, surroundings.environment),
             clock,
             self._take_settings,
             self._stopping.set,

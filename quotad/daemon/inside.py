@@ -1,6 +1,7 @@
 """What Claude Code asks from inside: its status line, its hooks, and the limit that a user says was hit.
 
-Each carries news first and asks second: what it says of the quota is taken in before the answer is made.
+Each carries news first and asks second: what it says of the quota is taken in before the answer is made, and
+so is what was written to disk before the question.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from quotad.domain.instant import SECOND, Instant
 from quotad.domain.notice import Basis
 from quotad.domain.policy import FIVE_HOUR
 from quotad.domain.queue import Queue, Status
-from quotad.domain.reading import Reading, by_hand
+from quotad.domain.reading import OVER, Reading, by_hand, taken_back
 from quotad.domain.standing import Standing, WindowStanding
 from quotad.domain.usage import AccountId, SessionId
 from quotad.engine import Engine
 from quotad.intake.intake import Intake
 from quotad.ipc.requests import Method, Methods
+from quotad.planning.agenda import Agenda
 from quotad.sources import limit_text
 from quotad.sources.status_line import decode
 
@@ -45,10 +47,11 @@ def local_ahead(at: Instant) -> int:
 class Inside:
     """The methods ``statusline``, ``hook`` and ``limit-hit``."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it speaks for
         self,
         engine: Engine,
         intake: Callable[[], Intake],
+        agenda: Agenda,
         clock: Clock,
         environment: Mapping[str, str],
         ahead: Callable[[Instant], int] = local_ahead,
@@ -56,6 +59,7 @@ class Inside:
         """``intake`` gives the one that reads now: a reload replaces it."""
         self._engine = engine
         self._intake = intake
+        self._agenda = agenda
         self._clock = clock
         self._ahead = ahead
         home = Path(environment.get("HOME") or Path.home())
@@ -66,7 +70,7 @@ class Inside:
 
     @property
     def refused(self) -> tuple[str, ...]:
-        """What of the last status line could not be a reading, and why: for ``doctor``."""
+        """What of the last status line made no sense, and why: for ``doctor``."""
         return self._refused
 
     def methods(self) -> Methods:
@@ -91,11 +95,15 @@ class Inside:
 
     async def _statusline(self, params: wire.StatusLineParams) -> wire.LineReply:
         said = decode(params.text, self._clock.now())
-        self._note(said.refused)
+        if params.text.strip():
+            self._note(said.refused)
         account = self.account_of(params.root or said.root)
         if account is not None:
+            # First, since it outranks what the calls that are read next would be taken to amount to. And once
+            # more, since whether it confirms what was known shows in these calls.
             self._heard(account, said.readings)
-        await self._intake().refresh()
+            await self._look()
+            self._heard(account, said.readings)
         view = self._view(params.columns, colour=params.colour)
         if account is None:
             told = [_of_reading(one) for one in said.readings]
@@ -113,14 +121,16 @@ class Inside:
         said, account = _members(params.text), self.account_of(params.root)
         session = SessionId(_text(said, "session_id"))
         remark = NOTHING
-        if account is not None and session:
+        if account is not None and params.event == "StopFailure":
+            self._limit_told(account, said)
+        elif account is not None and session:
             match params.event:
-                case "StopFailure":
-                    self._limit_told(account, said)
                 case "SessionStart" if _text(said, "source") != "compact":
                     remark = self._remarks.at_start(session, await self._outlook(account))
                 case "SessionStart" | "UserPromptSubmit":
                     remark = self._remarks.at_prompt(session, await self._outlook(account))
+                case "Stop":
+                    remark = self._remarks.at_stop(session, await self._outlook(account))
                 case _:
                     pass
         return _reply(remark)
@@ -132,17 +142,24 @@ class Inside:
         if reading is not None and error in {"", LIMIT_ERROR}:
             self._heard(account, (reading,))
 
-    async def _limit_hit(self, params: wire.LimitHitParams) -> wire.Done:
+    async def _limit_hit(self, params: wire.LimitHitParams) -> wire.LimitHitReply:
         account = self.account_of(params.root)
         if account is None:
             raise _wrong(f"{params.root} is not among the directories that quotad follows: see `roots`")
         await self._intake().refresh()
         now = self._clock.now()
+        if params.undo:
+            told = self._engine.state.accounts[account].readings.values()
+            undone = [one for readings in told for one in taken_back(readings, now)]
+            if not undone:
+                raise _wrong("undo: no limit was said to be hit by hand, or it has reset")
+            self._heard(account, undone)
+            return {"windows": sorted(one.window for one in undone), "resets_at": None}
         reading = by_hand(self._reset(account, params.resets), now)
         if reading is None:
             raise _wrong("resets: must lie ahead, and at most a week")
         self._heard(account, (reading,))
-        return {"ok": True}
+        return {"windows": [reading.window], "resets_at": wire.iso(reading.resets_at)}
 
     def _reset(self, account: AccountId, said: str | None) -> Instant:
         """When the limit that was hit resets: as said, or with the window that is running."""
@@ -161,13 +178,23 @@ class Inside:
         if readings:
             self._intake().heard(account, readings)
 
-    async def _outlook(self, account: AccountId) -> Outlook:
+    async def _look(self) -> None:
+        """Take in what was written before the question: usage, and changes of the queue by hand.
+
+        While somebody changes the queue, that is not waited for: their change takes in the file, too, and a
+        disk may be slower than a status line can be.
+        """
         await self._intake().refresh()
+        if not self._agenda.changing.locked():
+            await self._agenda.look()
+
+    async def _outlook(self, account: AccountId) -> Outlook:
+        await self._look()
         standing, policy = self._engine.standing(), self._engine.state.policy
         return Outlook(
             windows=_windows(standing, account),
             thresholds=policy.thresholds,
-            due=due(standing, policy).ready if standing.windows else (),
+            due=due(standing).ready if standing.windows else (),
             view=self._view(WIDTH, colour=False),
         )
 
@@ -175,10 +202,11 @@ class Inside:
         return status_line.View(self._clock.now(), columns, colour=colour, ahead=self._ahead)
 
     def _note(self, refused: tuple[str, ...]) -> None:
-        """Said once: a status line comes many times a minute."""
-        if refused and refused != self._refused:
-            _log.warning("of a status line was not believed: %s", "; ".join(refused))
-        self._refused = refused
+        """Said once: a status line comes many times a minute. What is only over is no fault."""
+        faults = tuple(one for one in refused if not one.endswith(OVER))
+        if faults and faults != self._refused:
+            _log.warning("of a status line was not believed: %s", "; ".join(faults))
+        self._refused = faults
 
 
 def _real(path: str) -> str:

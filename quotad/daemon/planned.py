@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeVar
@@ -15,6 +15,7 @@ from quotad.intake.intake import Intake
 from quotad.ipc import planned as replies
 from quotad.ipc.requests import Answer, Method, Methods
 from quotad.planning import markdown, moment
+from quotad.planning.agenda import QUEUE_INVALID
 from quotad.planning.planner import Planner
 from quotad.planning.queue_file import sessions_in
 from quotad.wire import planning
@@ -70,16 +71,19 @@ class PlannedAnswers:
         await self.intake.refresh()
         await self.planner.agenda.look()
 
+    def _problem(self) -> str | None:
+        return self.planner.agenda.trouble(QUEUE_INVALID)
+
     async def _list(self, _: wire.NoParams) -> planning.QueueListReply:
         agenda = self.planner.agenda
         spent = await agenda.spent()
-        return replies.queue_list(agenda.queue, agenda.runs, spent, agenda.file.path)
+        return replies.queue_list(agenda.queue, agenda.runs, spent, agenda.file.path, self._problem())
 
     async def _show(self, params: planning.IdParams) -> planning.QueueShowReply:
         agenda = self.planner.agenda
         spent = await agenda.spent()
         planned = found(agenda.queue, PlannedId(params.id))
-        return replies.queue_show(agenda.queue, planned, agenda.runs, spent)
+        return replies.queue_show(agenda.queue, planned, agenda.runs, spent, self._problem())
 
     async def _add(self, params: planning.AddParams) -> planning.PlannedReply:
         planned = Planned(
@@ -120,15 +124,26 @@ class PlannedAnswers:
         return replies.session(await self.planner.done(PlannedId(params.id)))
 
     async def _import(self, params: planning.ImportParams) -> planning.ImportReply:
-        sessions = sessions_in(params.text) if params.form == "json" else markdown.tasks(params.text)
-        return {"added": [one.id for one in await self.planner.add(sessions)]}
+        assumed: list[PlannedId] = []
+        if params.form == "json":
+            sessions: Sequence[Planned] = sessions_in(params.text)
+        else:
+            known = {one.id for one in self.planner.agenda.queue.sessions}
+            sessions, assumed = markdown.tasks(params.text, known)
+        taken = await self.planner.take_in(sessions)
+        added = frozenset(taken.added)
+        return {
+            "added": [*taken.added],
+            "kept": [*taken.kept],
+            "assumed": [one for one in assumed if one in added],
+        }
 
     async def _export(self, _: wire.NoParams) -> wire.Exported:
         return {"text": await self.planner.text()}
 
     async def _next(self, params: planning.NextParams) -> planning.DecisionReply:
         which = None if params.id is None else PlannedId(params.id)
-        return replies.decision(self.planner.next(_hours(params.hours), which))
+        return replies.decision(self.planner.next(_hours(params.hours), which), self._problem())
 
     async def _start(self, params: planning.StartParams) -> planning.DecisionReply:
         which = None if params.id is None else PlannedId(params.id)
@@ -138,7 +153,8 @@ class PlannedAnswers:
                 which,
                 _hours(params.hours),
                 only_if_it_fits=params.only_if_it_fits,
-            )
+            ),
+            self._problem(),
         )
 
     async def _release(self, params: planning.ReleaseParams) -> planning.PlannedReply:
@@ -159,8 +175,7 @@ class PlannedAnswers:
         return replies.session(await self.planner.unschedule(PlannedId(params.id)))
 
     async def _plan(self, _: wire.NoParams) -> planning.PlanReply:
-        plan = await self.planner.plan()
-        return replies.plan(plan.layout, plan.slots, plan.booked)
+        return replies.plan(await self.planner.plan(), self._problem())
 
     async def _calendar_export(self, params: planning.CalendarExportParams) -> planning.CalendarReply:
         rows = await self.planner.export(tuple(map(PlannedId, params.ids)))

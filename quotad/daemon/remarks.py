@@ -2,7 +2,8 @@
 
 Notices reach the user wherever they are; a remark reaches them, and Claude, in the session that goes on. So a
 session hears of what it may not know: how much is left when it starts, a threshold that was crossed since its
-last prompt, a planned session whose time has come.
+last prompt, a planned session whose time has come. The user sees a threshold when the turn ends that crossed
+it; Claude, which would go on working if it were told then, learns of it with the next prompt.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ class _Height(NamedTuple):
 
 @dataclass(slots=True)
 class _Told:
-    """What one session knows."""
+    """What one session knows: what its user was shown, what Claude was told, and what both heard is due."""
 
-    heights: dict[str, _Height] = field(default_factory=dict)
+    shown: dict[str, _Height] = field(default_factory=dict)
+    context: dict[str, _Height] = field(default_factory=dict)
     due: set[tuple[PlannedId, Instant | None]] = field(default_factory=set)
 
 
@@ -71,7 +73,8 @@ class Remarks:
     def at_start(self, session: SessionId, outlook: Outlook) -> Remark:
         """How much is left, of windows that are running, and what is due."""
         told = self._of(session) or self._begin(session)
-        told.heights = {window.name: _height(window, outlook) for window in outlook.windows}
+        told.shown = {window.name: _height(window, outlook) for window in outlook.windows}
+        told.context = dict(told.shown)
         running = [one for one in outlook.windows if one.is_open and one.percent is not None]
         return _joined([_left(running, outlook.view), *_due(told, outlook)])
 
@@ -82,16 +85,21 @@ class Remarks:
         """
         known = self._of(session)
         told = known or self._begin(session)
-        crossed = []
-        for window in outlook.windows:
-            height, before = _height(window, outlook), told.heights.get(window.name)
-            if before is not None and abs(before.resets_at - height.resets_at) > RESET_JITTER:
-                before = None
-            if known is not None and height.threshold > (before.threshold if before else 0):
-                crossed.append(window)
-            if before is None or height.threshold > before.threshold:
-                told.heights[window.name] = height
-        return _joined([_left(crossed, outlook.view), *_due(told, outlook)])
+        shown, context = _crossed(told.shown, outlook), _crossed(told.context, outlook)
+        left = NOTHING
+        if known is not None:
+            left = Remark(_left(shown, outlook.view).message, _left(context, outlook.view).context)
+        return _joined([left, *_due(told, outlook)])
+
+    def at_stop(self, session: SessionId, outlook: Outlook) -> Remark:
+        """Which windows have crossed a threshold in the turn that ends; for the user alone."""
+        known = self._of(session)
+        if known is None:
+            told = self._begin(session)
+            _crossed(told.shown, outlook)
+            told.context = dict(told.shown)
+            return NOTHING
+        return Remark(_left(_crossed(known.shown, outlook), outlook.view).message, "")
 
     def _of(self, session: SessionId) -> _Told | None:
         if session in self._told:
@@ -103,6 +111,20 @@ class Remarks:
         if len(self._told) > SESSIONS_MAX:
             self._told.popitem(last=False)
         return told
+
+
+def _crossed(heights: dict[str, _Height], outlook: Outlook) -> list[WindowStanding]:
+    """The windows that stand above a threshold that ``heights`` does not know of; it knows of it then."""
+    crossed = []
+    for window in outlook.windows:
+        height, before = _height(window, outlook), heights.get(window.name)
+        if before is not None and abs(before.resets_at - height.resets_at) > RESET_JITTER:
+            before = None
+        if height.threshold > (before.threshold if before else 0):
+            crossed.append(window)
+        if before is None or height.threshold > before.threshold:
+            heights[window.name] = height
+    return crossed
 
 
 def _height(window: WindowStanding, outlook: Outlook) -> _Height:

@@ -14,7 +14,8 @@ from itertools import compress
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
-from quotad.domain.instant import DAY, HOUR, MINUTE, Instant, Millis
+from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant, Millis
+from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
 from quotad.domain.queue import (
     Planned,
     PlannedId,
@@ -216,27 +217,48 @@ def _schedule(
     planned: Planned, rooms: Sequence[Room], queue: Queue, now: Instant, working: WorkingHours
 ) -> Decision:
     first = earliest(planned, rooms, queue, now, working)
+    seen = rooms_for(planned, rooms, queue, now)
+    alone = _alone(planned, rooms, first.at, queue, now, working)
+    places = [place for place, room in enumerate(seen) if room in first.full]
+    slowest = max(places, key=lambda place: (alone[place], not seen[place].remaining))
+    cause = seen[slowest]
     count = parts(planned, rooms)
-    available = least(rooms_for(planned, rooms, queue, now)) or 0
-    wait = f"the first time with room for it is in {span(first.at - now)}"
-    spent = next((room.name for room in first.full if not room.remaining), None)
-    need = f"{planned.id} needs {planned.tokens:,} tokens"
-    if count > 1:
-        reason = f"{need}, {count} windows' worth, and gets a fresh window: {wait}."
-    elif spent is not None:
-        reason = f"{need} and the {spent} quota is used up: {wait}."
+    if cause.limit is not None and planned.tokens > cause.limit:
+        because = f", {count} windows' worth, and gets a fresh window"
+    elif not cause.remaining:
+        because = f" and the {quota_words(cause.name)} is used up"
     else:
-        reason = f"{need} and {available:,} are available: {wait}."
+        because = f" and {cause.available:,} of the {quota_words(cause.name)} are available"
+    beside = ": " if alone[slowest] == first.at else "; beside what else is booked, "
+    exceeded = any(not room.remaining for room in first.full)
     return Decision(
         "schedule",
-        reason,
-        available,
+        f"{planned.id} needs {planned.tokens:,} tokens{because}{beside}"
+        f"the first time with room for it is in {span(first.at - now)}.",
+        least(seen) or 0,
         planned,
         schedule_for=first.at,
-        schedule_reason=ScheduleReason.LOW_QUOTA if spent is None else ScheduleReason.QUOTA_EXCEEDED,
+        schedule_reason=ScheduleReason.QUOTA_EXCEEDED if exceeded else ScheduleReason.LOW_QUOTA,
         exceeds_window=count > 1,
         parts=count,
     )
+
+
+def _alone(  # noqa: PLR0913, PLR0917 - as ``earliest``, and what that found
+    planned: Planned,
+    rooms: Sequence[Room],
+    first: Instant,
+    queue: Queue,
+    now: Instant,
+    working: WorkingHours,
+) -> list[Instant]:
+    """When each window would have room if there were no other: the last one decides the time.
+
+    It may be before ``first`` for each of them, when bookings fill one window while another has room.
+    """
+    if len(rooms) == 1:
+        return [first]
+    return [earliest(planned, (room,), queue, now, working).at for room in rooms]
 
 
 def _too_long(ready: Sequence[Planned], hours: float) -> str:
@@ -271,10 +293,24 @@ def _listed(words: Sequence[str]) -> str:
     return ", ".join(words[:_NAMED_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
+def quota_words(name: str) -> str:
+    """A window's name as people say it: ``5-hour quota``, ``weekly quota``, ``weekly opus quota``."""
+    for window, words in ((FIVE_HOUR, "5-hour"), (SEVEN_DAY, "weekly")):
+        if name == window or name.startswith(f"{window}_"):
+            return f"{words}{name.removeprefix(window)} quota".replace("_", " ")
+    return f"{name.replace('_', ' ')} quota"
+
+
 def span(length: Millis) -> str:
-    """``3 d 4 h``, ``1 h 20 min``, ``2 min``: minutes rounded up, so that nobody comes too early."""
-    minutes = -(-length // MINUTE)
-    hours = minutes // (HOUR // MINUTE)
-    if hours >= DAY // HOUR:
-        return f"{hours // 24} d {hours % 24} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+    """``3 d 4 h``, ``1 h 20 min``, ``2 min``, ``45 s``: rounded down, as the client does beside it."""
+    if length < MINUTE:
+        return f"{length // SECOND} s"
+    if length < HOUR:
+        return f"{length // MINUTE} min"
+    if length < DAY:
+        return _two(length // HOUR, "h", length % HOUR // MINUTE, "min")
+    return _two(length // DAY, "d", length % DAY // HOUR, "h")
+
+
+def _two(large: int, unit: str, small: int, lesser: str) -> str:
+    return f"{large} {unit} {small} {lesser}" if small else f"{large} {unit}"

@@ -5,14 +5,22 @@ And the runs of those that were started: whether their Claude Code sessions stil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from quotad.domain.effects import Announce
-from quotad.domain.instant import CLOCK_SLACK, MINUTE, Instant, Millis
-from quotad.domain.notice import DueNotice, Mark
-from quotad.domain.policy import Policy
-from quotad.domain.queue import Planned, PlannedId, Run, Status, complete_ids, waits_for
+from quotad.domain.instant import CLOCK_SLACK, MINUTE, Instant
+from quotad.domain.notice import DueNotice, Mark, MovedNotice
+from quotad.domain.queue import (
+    Planned,
+    PlannedId,
+    Queue,
+    Run,
+    ScheduleReason,
+    Status,
+    complete_ids,
+    waits_for,
+)
 from quotad.domain.room import Claims, Room, claims, is_due, least, rooms
 from quotad.domain.session import SESSION_LENGTH
 from quotad.domain.standing import Standing
@@ -30,23 +38,19 @@ class Due:
     claims: Claims | None
 
 
-def lengths_of(policy: Policy) -> Mapping[str, Millis]:
-    """How long each kind of window is."""
-    return {spec.name: spec.length for spec in policy.windows}
+def room_now(standing: Standing, queue: Queue | None = None) -> tuple[Room, ...]:
+    """What is left of the first root's windows, and how much of it is promised to this queue's sessions."""
+    whose = standing.queue if queue is None else queue
+    return rooms(standing.windows, whose, standing.runs, standing.spent, standing.now)
 
 
-def room_now(standing: Standing, lengths: Mapping[str, Millis] | None = None) -> tuple[Room, ...]:
-    """What is left of the first root's windows, and how much of it is promised."""
-    return rooms(standing.windows, standing.queue, standing.runs, standing.spent, standing.now, lengths)
-
-
-def due(standing: Standing, policy: Policy) -> Due:
+def due(standing: Standing) -> Due:
     """Every booked session whose time has come."""
     queue, now = standing.queue, standing.now
     come = [one for one in queue.sessions if is_due(one, now)]
     if not come:
         return Due((), (), None)
-    claimed = claims(room_now(standing, lengths_of(policy)), queue, now)
+    claimed = claims(room_now(standing), queue, now)
     complete = complete_ids(queue)
     ready: list[Planned] = []
     short: list[Planned] = []
@@ -77,6 +81,31 @@ def announcements_of(found: Due, state: State, standing: Standing) -> Iterator[A
             at=standing.now,
         )
         yield Announce(notice, (mark,))
+
+
+def moves_to_tell(state: State, standing: Standing) -> list[Announce]:
+    """What was moved and still waits for its new time, in one notice: many may be moved at once."""
+    moved, state.moved = state.moved, {}
+    waiting = [
+        (one, one.scheduled_for)
+        for one in standing.queue.sessions
+        if one.id in moved and one.status is Status.SCHEDULED and one.scheduled_for is not None
+    ]
+    told = sorted(((at, one) for one, at in waiting if at > standing.now), key=lambda each: each[0])
+    if not told:
+        return []
+    at, first = told[0]
+    notice = MovedNotice(
+        session=first.id,
+        phase=first.phase,
+        tokens=first.tokens,
+        moved_from=moved[first.id],
+        scheduled_for=at,
+        reason=first.schedule_reason or ScheduleReason.USER_SCHEDULED,
+        others=len(told) - 1,
+        at=standing.now,
+    )
+    return [Announce(notice, ())]
 
 
 def to_rebook(found: Due, state: State, standing: Standing) -> tuple[PlannedId, ...]:

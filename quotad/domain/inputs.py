@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quotad.domain.instant import Instant
 from quotad.domain.notice import Mark
 from quotad.domain.policy import Policy
-from quotad.domain.queue import Queue, Run
+from quotad.domain.queue import PlannedId, Queue, Run
 from quotad.domain.reading import Reading
 from quotad.domain.session import LogEvent
 from quotad.domain.usage import AccountId, SessionId, UsageEvent
@@ -111,6 +111,13 @@ class QueueSeen:
     runs: tuple[Run, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Sessions were booked for later than the times given here, unasked; ``QueueSeen`` said so before."""
+
+    times: Mapping[PlannedId, Instant]
+
+
 Input = (
     Seen
     | Recalled
@@ -124,4 +131,5 @@ Input = (
     | ProblemRaised
     | ProblemCleared
     | QueueSeen
+    | Moved
 )

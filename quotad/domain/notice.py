@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from quotad.domain.instant import Instant, Millis
 from quotad.domain.level import Level
-from quotad.domain.queue import PlannedId
+from quotad.domain.queue import PlannedId, ScheduleReason
 from quotad.domain.usage import AccountId, SessionId
 
 
@@ -80,7 +80,24 @@ class DueNotice:
     at: Instant
 
 
-Notice = ThresholdNotice | SessionNotice | ResetNotice | ProblemNotice | DueNotice
+@dataclass(frozen=True, slots=True)
+class MovedNotice:
+    """A planned session's time had come, it could not start, and it is booked for a later time now.
+
+    ``others``: so many more were moved with it.
+    """
+
+    session: PlannedId
+    phase: str
+    tokens: int
+    moved_from: Instant
+    scheduled_for: Instant
+    reason: ScheduleReason
+    others: int
+    at: Instant
+
+
+Notice = ThresholdNotice | SessionNotice | ResetNotice | ProblemNotice | DueNotice | MovedNotice
 
 
 @dataclass(frozen=True, slots=True)

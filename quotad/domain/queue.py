@@ -172,8 +172,8 @@ class Edit:
 
 _REMEDIES = {
     Status.READY: "there is nothing to take back",
-    Status.IN_PROGRESS: "call it done, or take it back with --ready, first",
-    Status.COMPLETE: "take it back with --ready first",
+    Status.IN_PROGRESS: "`quotactl queue done {id}` ends it, `quotactl queue edit {id} --ready` undoes it",
+    Status.COMPLETE: "`quotactl queue edit {id} --ready` takes it back",
 }
 """What to do instead. A blocked one is told what it waits for, and a scheduled one may become anything."""
 
@@ -443,7 +443,7 @@ def check_move(queue: Queue, which: PlannedId, status: Status) -> None:
             planned, f"waits for {_named(waiting)}", "finish that first, or change --depends-on"
         )
     if status not in LIFE[now]:
-        raise _wrong_state(planned, f"is {_words(now)}", _REMEDIES[now])
+        raise _wrong_state(planned, f"is {_words(now)}", _REMEDIES[now].format(id=planned.id))
 
 
 def _wrong_state(planned: Planned, how: str, remedy: str) -> QueueRefused:

@@ -24,6 +24,10 @@ reading before it in force.
 """
 
 
+OVER = "reset: lies in the past"
+"""Why a reading is none whose window is over: the usual reason, since idle terminals repeat old ones."""
+
+
 class ReadingSource(StrEnum):
     """Who carried the provider's word to us."""
 
@@ -58,10 +62,10 @@ def window_length(window: str) -> Millis:
 def unfit(reading: Reading) -> str | None:
     """Why this cannot be what the provider says of a window now, if it cannot; NaN and infinity included."""
     if not 0 <= reading.percent <= PERCENT_MOST:
-        return f"percentage: must lie between 0 and {PERCENT_MOST:g}, is {reading.percent:g}"
+        return f"percentage: must lie between 0 and {PERCENT_MOST:g}, is {reading.percent:.15g}"
     ahead = reading.resets_at - reading.received_at
     if ahead <= 0:
-        return "reset: lies in the past"
+        return OVER
     if ahead > window_length(reading.window) + RESET_JITTER:
         return "reset: lies further ahead than the window is long"
     return None
@@ -75,6 +79,30 @@ def by_hand(resets_at: Instant, now: Instant) -> Reading | None:
     near = resets_at - now <= SESSION_LENGTH + RESET_JITTER
     reading = Reading(FIVE_HOUR if near else SEVEN_DAY, 100.0, resets_at, now, ReadingSource.BY_HAND)
     return None if unfit(reading) else reading
+
+
+def in_force(readings: Iterable[Reading]) -> list[Reading]:
+    """Without what was said by hand and, before its reset came, said otherwise or taken back (0 %)."""
+    told = list(readings)
+    by_hand = [one for one in told if one.source is ReadingSource.BY_HAND]
+    if not by_hand:
+        return told
+    mended = {
+        one
+        for one in by_hand
+        if any(one.received_at < other.received_at < one.resets_at for other in by_hand)
+    }
+    return [
+        one
+        for one in told
+        if one.source is not ReadingSource.BY_HAND or (one.percent > 0 and one not in mended)
+    ]
+
+
+def taken_back(readings: Iterable[Reading], now: Instant) -> tuple[Reading, ...]:
+    """What says that the limits said by hand, and not reset yet, were not hit: 0 % of the same window."""
+    said = (one for one in in_force(readings) if one.source is ReadingSource.BY_HAND)
+    return tuple(one._replace(percent=0.0, received_at=now) for one in said if one.resets_at > now)
 
 
 def highest(readings: Iterable[Reading], now: Instant) -> Reading | None:

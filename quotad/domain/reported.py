@@ -9,6 +9,7 @@ Readings come from many terminals, and an idle one renders for hours what it was
   which ends the one before where it begins;
 - what looks like the old percentage with the new reset (antoinedc/MantaUI#959, KyleNesium/AIBattery#174) is
   not believed until the window is old enough to have come so far;
+- what was said by hand holds until something else is said by hand: people mistype times;
 - a percentage that is clearly lower ends the window early (EricAndrechek/Pacer#38) once two sessions have
   said so, each after new use of its own.
 
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from quotad.domain.instant import HOUR, MINUTE, Instant, Millis
-from quotad.domain.reading import RESET_JITTER, Reading, ReadingSource, received
+from quotad.domain.reading import RESET_JITTER, Reading, ReadingSource, in_force, received
 from quotad.domain.usage import SessionId
 from quotad.domain.window import Window
 
@@ -61,7 +62,7 @@ def reported_windows(readings: Iterable[Reading], length: Millis, last_use: Last
     """The windows that readings of one name lay down, disjoint and in order."""
     courses: list[_Course] = []
     said: dict[SessionId, Reading] = {}
-    for reading in sorted(readings, key=received):
+    for reading in sorted(in_force(readings), key=received):
         if not fixes(reading, length) or _repeats(reading, said, last_use):
             continue
         last = courses[-1] if courses else None

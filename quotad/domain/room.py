@@ -8,17 +8,14 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
-from quotad.domain.instant import DAY, MINUTE, Instant, Millis
+from quotad.domain.instant import MINUTE, Instant, Millis
 from quotad.domain.level import FULL
-from quotad.domain.policy import FIVE_HOUR
 from quotad.domain.queue import Planned, PlannedId, Priority, Queue, Run, Status, complete_ids, waits_for
-from quotad.domain.session import SESSION_LENGTH
 from quotad.domain.usage import AccountId, SessionId
 from quotad.domain.working import ALWAYS, WorkingHours
 
 AFTER_RESET: Millis = MINUTE
 """A session is booked this long after a reset: clocks differ, and the provider takes its time."""
-WEEK: Millis = 7 * DAY
 FRESH_PART = 10
 """A window is fresh while at most one part in so many is spent: asking what to do is spending a little."""
 DUE_PART = 2
@@ -55,7 +52,7 @@ class QuotaWindow(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def opened_at(self) -> Instant | None: ...
+    def length(self) -> Millis: ...
     @property
     def resets_at(self) -> Instant | None: ...
     @property
@@ -73,20 +70,18 @@ class Earliest(NamedTuple):
     full: tuple[Room, ...]
 
 
-def rooms(  # noqa: PLR0913, PLR0917 - all that the answer depends on
+def rooms(
     windows: Sequence[QuotaWindow],
     queue: Queue,
     runs: Sequence[Run],
     spent: Mapping[SessionId, int],
     now: Instant,
-    lengths: Mapping[str, Millis] | None = None,
 ) -> tuple[Room, ...]:
     """The windows of the first account (that of ``windows[0]``) that bind, with what is reserved in each.
 
     Windows of one model bind too: which model a session will use is not known beforehand.
 
-    Args: ``spent``: what each Claude Code session has spent in all. ``lengths``: of windows by name
-    (``{spec.name: spec.length}``); without it an idle window is as long as its name says.
+    ``spent``: what each Claude Code session has spent in all.
     """
     running = held_by_runs(queue, runs, spent)
     found = []
@@ -95,7 +90,7 @@ def rooms(  # noqa: PLR0913, PLR0917 - all that the answer depends on
             continue
         empty = Room(
             name=window.name,
-            length=(lengths or {}).get(window.name) or _length(window),
+            length=window.length,
             resets=window.resets_at,
             limit=window.limit,
             remaining=window.remaining or 0,
@@ -107,13 +102,6 @@ def rooms(  # noqa: PLR0913, PLR0917 - all that the answer depends on
     return tuple(found)
 
 
-def _length(window: QuotaWindow) -> Millis:
-    """An open window that was cut short passes for one of that length: nothing better is known."""
-    if window.opened_at is not None and window.resets_at is not None:
-        return window.resets_at - window.opened_at
-    return SESSION_LENGTH if window.name == FIVE_HOUR else WEEK
-
-
 def held_by_runs(queue: Queue, runs: Sequence[Run], spent: Mapping[SessionId, int]) -> int:
     """What sessions in progress have not spent yet of their estimates.
 
@@ -122,7 +110,7 @@ def held_by_runs(queue: Queue, runs: Sequence[Run], spent: Mapping[SessionId, in
     """
     latest = {run.planned: run for run in sorted(runs, key=_run_order) if run.outcome is None}
     return sum(
-        _held(planned, latest.get(planned.id), spent)
+        _held(planned, latest.get(planned.id), runs, spent)
         for planned in queue.sessions
         if planned.status is Status.IN_PROGRESS
     )
@@ -132,12 +120,21 @@ def _run_order(run: Run) -> tuple[Instant, SessionId]:
     return run.started, run.session
 
 
-def _held(planned: Planned, run: Run | None, spent: Mapping[SessionId, int]) -> int:
+def _held(planned: Planned, run: Run | None, runs: Sequence[Run], spent: Mapping[SessionId, int]) -> int:
     if run is None:
         return planned.tokens
     if run.ended is not None:
         return 0
-    return max(0, planned.tokens - max(0, spent.get(run.session, 0) - run.spent_before))
+    return max(0, planned.tokens - spent_by(run, runs, spent))
+
+
+def spent_by(run: Run, runs: Iterable[Run], spent: Mapping[SessionId, int]) -> int:
+    """What an open run has spent: from its claim to the next one that its Claude Code session makes, if any.
+
+    One session may take up one planned session after the other without calling the former done.
+    """
+    later = [one.spent_before for one in runs if one.session == run.session and one.started > run.started]
+    return max(0, min([spent.get(run.session, 0), *later]) - run.spent_before)
 
 
 def _booked(queue: Queue) -> Iterator[Planned]:

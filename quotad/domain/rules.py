@@ -7,7 +7,7 @@ earlier slot than what it needs" also says that nothing is placed whose needs ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heappush
@@ -17,8 +17,7 @@ from heapq import heapify, heappop, heappush
 class Problem:
     """What is to be laid out.
 
-    ``costs[job][slot]``: never falling from slot to slot, but for the jobs in ``favourites``, which have a
-    slot that is cheaper than those beside it. ``draws[slot]``: the capacities that the slot's jobs use;
+    ``costs[job][slot]``: never falling from slot to slot. ``draws[slot]``: the capacities that its jobs use;
     ``needs[job][capacity]``: how much of each. ``before[job]``: the jobs that it needs. ``earliest[job]``: no
     slot before it is possible.
     """
@@ -32,7 +31,6 @@ class Problem:
     weights: Sequence[int]
     sizes: Sequence[float]
     due: Sequence[int]
-    favourites: Mapping[int, int]
 
     @cached_property
     def after(self) -> tuple[tuple[int, ...], ...]:
@@ -71,10 +69,7 @@ def placed(problem: Problem, order: Iterable[int]) -> list[int]:
 def first_slot(problem: Problem, free: Sequence[int], job: int, lowest: int, highest: int) -> int | None:
     """The cheapest slot from ``lowest`` to ``highest`` that has room."""
     needs = problem.needs[job]
-    slots: Iterable[int] = range(lowest, highest + 1)
-    if job in problem.favourites:
-        slots = sorted(slots, key=problem.costs[job].__getitem__)
-    for slot in slots:
+    for slot in range(lowest, highest + 1):
         for capacity in problem.draws[slot]:
             if free[capacity] < needs[capacity]:
                 break
@@ -105,10 +100,9 @@ def ordered(problem: Problem, keys: Sequence[tuple[float, ...]]) -> list[int]:
 
 
 def _rules(problem: Problem) -> list[list[tuple[float, ...]]]:
-    """Keys by favourite slot, weight, deadline and worth; each inherits from the jobs that it holds up."""
+    """Keys by weight, deadline and worth; each inherits from the jobs that it holds up."""
     jobs = range(len(problem.costs))
     weight, due = list(problem.weights), list(problem.due)
-    told = [problem.favourites.get(job, problem.nowhere) for job in jobs]
     worth = [0.0] * len(jobs)
     groups: list[tuple[float, float]] = [(0.0, 0.0)] * len(jobs)
     for job in reversed(ordered(problem, [()] * len(jobs))):
@@ -116,12 +110,10 @@ def _rules(problem: Problem) -> list[list[tuple[float, ...]]]:
         for other in sorted(problem.after[job], key=lambda job: -worth[job]):
             weight[job] = max(weight[job], weight[other])
             due[job] = min(due[job], due[other])
-            told[job] = min(told[job], told[other])
             if worth[other] * size > value:
                 value, size = value + groups[other][0], size + groups[other][1]
         groups[job], worth[job] = (value, size), value / size
     return [
-        [(told[job], -worth[job]) for job in jobs],
         [(-weight[job], due[job]) for job in jobs],
         [(due[job], -worth[job]) for job in jobs],
         [(-worth[job], due[job]) for job in jobs],

@@ -2,20 +2,25 @@
 
 A five-hour window opens when its first session starts, so the windows of a plan follow one another inside
 the working hours: the rest of the current one, then one minute after each reset or when work begins again.
-Where a larger window (the week, a model's own) resets in the midst of a five-hour one, there are two slots:
-they share the room of the five-hour window, and each spends from its own week.
+What is booked stands where it is booked: it holds its room in the window that its time falls into, and
+opens one if none runs then. What is left around the booked times, and on either side of the reset of a larger
+window (the week, a model's own), are slots; those of one five-hour window share its room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, takewhile
 from itertools import count as counting
-from itertools import islice, repeat, takewhile
+from typing import NamedTuple
 
 from quotad.domain.instant import HOUR, MINUTE, Instant, Millis
 from quotad.domain.policy import FIVE_HOUR
-from quotad.domain.room import Room
+from quotad.domain.queue import Planned, Priority
+from quotad.domain.room import Room, takes
 from quotad.domain.working import WorkingHours
 
 SLOT_LENGTH: Millis = 5 * HOUR
@@ -27,6 +32,11 @@ AFTER_RESET: Millis = MINUTE
 
 SHORTEST_SPAN: Millis = MINUTE
 """Nobody begins anything in less."""
+
+SHUT_MOST = 60
+"""So many larger windows without any room are looked beyond."""
+
+_PRIORITIES = tuple(Priority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +63,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One coming five-hour window, or the part of one before or after the reset of a larger window.
+    """Free time of one coming five-hour window.
 
     ``resets`` is the reset of the five-hour window. ``spans`` is the working time, in order, never empty; the
-    first begins at ``opens``. ``room`` is what may be spent of the five-hour window (null: unknown).
-    ``capacities`` are all windows that bind it, the five-hour one (if known) first.
+    first begins at ``opens``. ``room`` is what may be spent of the five-hour window (null: unknown), booked
+    sessions included. ``capacities`` are what is left beside these of all windows that bind it, the five-hour
+    one (if known) first.
     """
 
     opens: Instant
@@ -92,60 +103,204 @@ class Slot:
         return self.spans[-1].begins + worked
 
 
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A booked session. It ``begins`` when it is booked, or now if that time has come."""
+
+    planned: Planned
+    begins: Instant
+    ends: Instant
+
+    @classmethod
+    def of(cls, planned: Planned, now: Instant) -> Reservation:
+        """What is scheduled always says when."""
+        begins = max(planned.scheduled_for or now, now)
+        return cls(planned, begins, begins + round(planned.hours * HOUR))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A reservation and the five-hour window that it falls into; ``fits``: there is room for it."""
+
+    reservation: Reservation
+    resets: Instant
+    room: int | None
+    limit: int | None
+    fits: bool
+
+
+class Ahead(NamedTuple):
+    """The coming slots, none overlapping another, and everything booked; both in order.
+
+    ``running``: the reset of the five-hour window that runs already.
+    """
+
+    slots: tuple[Slot, ...]
+    held: tuple[Held, ...]
+    running: Instant | None
+
+
 def coming(
+    rooms: Sequence[Room], working: WorkingHours, now: Instant, count: int = SLOT_COUNT
+) -> tuple[Slot, ...]:
+    """The slots when nothing is booked, see ``ahead``."""
+    return ahead(rooms, working, now, count=count).slots
+
+
+def ahead(  # noqa: PLR0913 - all that windows depend on
     rooms: Sequence[Room],
     working: WorkingHours,
     now: Instant,
-    length: Millis = SLOT_LENGTH,
+    reserved: Sequence[Reservation] = (),
+    *,
+    begins: Collection[Instant] = (),
     count: int = SLOT_COUNT,
-) -> tuple[Slot, ...]:
-    """At most ``count`` slots from ``now`` on, in order, none overlapping another.
+) -> Ahead:
+    """``count`` slots from ``now`` on, as far as they exist, and windows for all that is booked.
 
-    ``rooms`` must hold no scheduled sessions, because a plan lays these out itself: give the rooms of
+    ``rooms`` must hold no scheduled sessions, because they are in ``reserved``: give the rooms of
     ``plan.in_progress(queue)`` instead of those of the queue. No slot opens while a larger window is used up;
-    the rest of the current five-hour window is there even if nothing is left of it.
+    the rest of the current five-hour window is there even if nothing is left of it. ``begins``: a window that
+    could open less than its length before one of these, opens then, because nothing is done earlier.
     """
-    own = next((room for room in rooms if room.name == FIVE_HOUR), None)
-    larger = tuple(room for room in rooms if room is not own)
-    # More windows than slots: some have no working time, or lie where a larger one is used up.
-    windows = repeat(length, 2 * (count + len(rooms)))
-    return tuple(islice(_slots(own, larger, working, now, windows), count))
+    return _Walk(rooms, working, now, reserved, begins).ahead(count)
 
 
-def _slots(
-    own: Room | None, larger: Sequence[Room], working: WorkingHours, now: Instant, lengths: Iterable[Millis]
-) -> Iterator[Slot]:
-    """What five-hour windows of such lengths offer, one after the other."""
-    opens = working.next(now)
-    weeks = tuple(_Series(room, opens) for room in larger)
-    room = None if own is None else own.available
-    resets = None if own is None or own.resets is None or own.resets <= now else own.resets
-    if resets is not None and resets <= opens:
-        resets, room = None, own.limit if own is not None else None
-    for length in lengths:
-        shut = [week.resets for series in weeks if (week := series.at(opens)) and not week.room]
-        if shut and resets is None:
-            opens = working.next(max(shut) + AFTER_RESET)
-            continue
-        until = opens + length if resets is None else resets
-        mine = () if own is None or room is None else (Capacity(own.name, until, room, own.limit),)
-        for begins, ends in _pieces(opens, until, weeks):
-            spans = _spans(working, begins, ends)
-            bound = tuple(week for series in weeks if (week := series.at(begins)))
+class _Walk:
+    """From one five-hour window to the next."""
+
+    def __init__(
+        self,
+        rooms: Sequence[Room],
+        working: WorkingHours,
+        now: Instant,
+        reserved: Sequence[Reservation],
+        begins: Collection[Instant],
+    ) -> None:
+        self._own = next((room for room in rooms if room.name == FIVE_HOUR), None)
+        self._working = working
+        self._now = now
+        self._line = sorted(reserved, key=_line_order)
+        self._times = [one.begins for one in self._line]
+        self._begins = begins
+        first = min([working.next(now), *self._times[:1]])
+        larger = [room for room in rooms if room is not self._own]
+        self._weeks = [_Series(room, first, self._line, self._times) for room in larger]
+        self._slots: list[Slot] = []
+        self._held: list[Held] = []
+        self._taken: Counter[Capacity] = Counter()
+
+    def ahead(self, count: int) -> Ahead:
+        own, after, running = self._own, self._now, None
+        room = None if own is None else own.available
+        if own is not None and own.resets is not None and own.resets > self._now:
+            running = own.resets
+            self._window(self._now, running, room)
+            after, room = running + AFTER_RESET, own.limit
+        # More windows than slots: of some, nothing is left.
+        left = 2 * (count + len(self._weeks) + len(self._line))
+        while (opens := self._opening(after, wanted=left > 0 and len(self._slots) < count)) is not None:
+            until = opens + SLOT_LENGTH
+            self._window(opens, until, room)
+            after, room = until + AFTER_RESET, None if own is None else own.limit
+            left -= 1
+        # What came last may have had several; bookings behind it open windows all the same.
+        return Ahead(tuple(self._slots[:count]), tuple(self._held), running)
+
+    def _opening(self, after: Instant, *, wanted: bool) -> Instant | None:
+        """When the next window opens: with work, or with what is booked; None if there is neither."""
+        booked = self._times[len(self._held)] if len(self._held) < len(self._times) else None
+        opens = self._free_from(after) if wanted else None
+        if opens is None or (booked is not None and booked <= opens):
+            return booked
+        later = [at for at in self._begins if opens <= at < opens + SLOT_LENGTH]
+        if not later:
+            return opens
+        return min(later) if booked is None else min(*later, booked)
+
+    def _free_from(self, after: Instant) -> Instant | None:
+        """The first working time at which no larger window is used up."""
+        at = self._working.next(after)
+        for _ in range(SHUT_MOST):
+            shut = [week.resets for series in self._weeks if (week := series.at(at)) and not week.room]
+            if not shut:
+                return at
+            at = self._working.next(max(shut) + AFTER_RESET)
+        return None
+
+    def _window(self, opens: Instant, until: Instant, room: int | None) -> None:
+        """What one five-hour window offers, and what is booked in it."""
+        own = self._own
+        line = self._line[len(self._held) : bisect_left(self._times, until)]
+        whole = [] if own is None or room is None else [Capacity(own.name, until, room, own.limit)]
+        for one in line:
+            bound = [*whole, *(week for series in self._weeks if (week := series.whole(one.begins)))]
+            fits = all(self._takes(capacity, one) for capacity in bound)
+            for capacity in bound:
+                self._taken[capacity] += fits * share(one.planned, capacity.limit)
+            self._held.append(Held(one, until, room, None if own is None else own.limit, fits))
+        mine = [_less(capacity, line) for capacity in whole]
+        for begins, ends in self._pieces(opens, until):
+            spans = _spans(self._working, begins, ends)
+            bound = [week for series in self._weeks if (week := series.at(begins))]
             if spans and all(week.room for week in bound):
-                yield Slot(spans[0].begins, until, spans, room, mine + bound)
-        opens, resets, room = working.next(until + AFTER_RESET), None, None if own is None else own.limit
+                self._slots.append(Slot(spans[0].begins, until, spans, room, (*mine, *bound)))
+
+    def _takes(self, capacity: Capacity, one: Reservation) -> bool:
+        """Whether there is room beside what is booked for earlier."""
+        left = max(0, capacity.room - self._taken[capacity])
+        room = Room(capacity.name, SLOT_LENGTH, capacity.resets, capacity.limit, left, 0)
+        return takes(room, one.planned.tokens, due=one.begins == self._now)
+
+    def _pieces(self, opens: Instant, resets: Instant) -> list[tuple[Instant, Instant]]:
+        """A five-hour window, cut where larger ones reset, without what is booked."""
+        cuts = sorted({cut for week in self._weeks for cut in week.resets_within(opens, resets)})
+        pieces = list(zip([opens, *(cut + AFTER_RESET for cut in cuts)], [*cuts, resets], strict=True))
+        for one in self._line:
+            if one.begins < resets and one.ends > opens:
+                before = [(begins, min(ends, one.begins)) for begins, ends in pieces]
+                behind = [(max(begins, one.ends), ends) for begins, ends in pieces]
+                pieces = sorted(piece for piece in before + behind if piece[0] < piece[1])
+        return pieces
+
+
+def _line_order(one: Reservation) -> tuple[Instant, int, str]:
+    return one.begins, _PRIORITIES.index(one.planned.priority), one.planned.id
+
+
+def _less(capacity: Capacity, line: Sequence[Reservation]) -> Capacity:
+    """What is left beside what is booked."""
+    promised = sum(share(one.planned, capacity.limit) for one in line)
+    return replace(capacity, room=max(0, capacity.room - promised))
+
+
+def share(planned: Planned, limit: int | None) -> int:
+    """Of a session larger than a whole window: all of it. So it gets a fresh one, and has it alone."""
+    return min(planned.tokens, limit) if limit else planned.tokens
 
 
 class _Series:
     """A larger window and those that will follow it without a gap."""
 
-    def __init__(self, room: Room, opens: Instant) -> None:
+    def __init__(
+        self, room: Room, opens: Instant, line: Sequence[Reservation], times: Sequence[Instant]
+    ) -> None:
         self._room = room
         self._first = opens + room.length if room.resets is None else room.resets
+        self._times = times
+        self._sums = list(accumulate((share(one.planned, room.limit) for one in line), initial=0))
 
     def at(self, at: Instant) -> Capacity | None:
-        """The one that ``at`` lies in; None if it does not bind."""
+        """What is left, beside what is booked, of the one that ``at`` lies in; None if it does not bind."""
+        whole = self.whole(at)
+        if whole is None:
+            return None
+        after = whole.resets - self._room.length if at >= self._first else 0
+        first, last = (bisect_left(self._times, end) for end in (after, whole.resets))
+        return replace(whole, room=max(0, whole.room - self._sums[last] + self._sums[first]))
+
+    def whole(self, at: Instant) -> Capacity | None:
+        """The same with what is booked."""
         room, first = self._room, self._first
         if at < first:
             return Capacity(room.name, first, room.available, room.limit)
@@ -160,12 +315,6 @@ class _Series:
         return takewhile(
             lambda at: at < ends, counting(self._first + gone * self._room.length, self._room.length)
         )
-
-
-def _pieces(opens: Instant, resets: Instant, weeks: Sequence[_Series]) -> list[tuple[Instant, Instant]]:
-    """A five-hour window, cut where larger ones reset."""
-    cuts = sorted({cut for week in weeks for cut in week.resets_within(opens, resets)})
-    return list(zip([opens, *(cut + AFTER_RESET for cut in cuts)], [*cuts, resets], strict=True))
 
 
 def _spans(working: WorkingHours, begins: Instant, ends: Instant) -> tuple[Span, ...]:

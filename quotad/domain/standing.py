@@ -61,6 +61,7 @@ class WindowStanding:
 
     account: AccountId
     name: str
+    length: Millis
     opened_at: Instant | None
     resets_at: Instant | None
     limit: int | None
@@ -170,6 +171,7 @@ def window_standing(account: Account, spec: WindowSpec, policy: Policy, now: Ins
     return WindowStanding(
         account=account.id,
         name=spec.name,
+        length=spec.length,
         opened_at=window.opened,
         resets_at=window.resets,
         limit=spec.limit,
@@ -199,6 +201,7 @@ def _idle(account: Account, spec: WindowSpec, policy: Policy, now: Instant) -> W
     return WindowStanding(
         account=account.id,
         name=spec.name,
+        length=spec.length,
         opened_at=None,
         resets_at=None,
         limit=spec.limit,

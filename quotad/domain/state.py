@@ -134,5 +134,7 @@ class State:
     runs: tuple[Run, ...] = ()
     rebooking: dict[PlannedId, Instant] = field(default_factory=dict)
     """Sessions whose move was asked for, with the time that they are to be moved from."""
+    moved: dict[PlannedId, Instant] = field(default_factory=dict)
+    """Sessions that were moved and whose user was not told yet, with the time that they were moved from."""
     version: int = 0
     wake_at: Instant | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import assert_never
 
 from quotad.domain.alert import announcements, next_announcement
-from quotad.domain.due import announcements_of, due, ended_runs, next_due, to_rebook
+from quotad.domain.due import announcements_of, due, ended_runs, moves_to_tell, next_due, to_rebook
 from quotad.domain.effects import Anchor, Announce, Changed, Effect, KeepRuns, Rebook, Recall, WakeAt
 from quotad.domain.inputs import (
     Anchored,
     CaughtUp,
     FellBehind,
     Input,
+    Moved,
     PolicyChanged,
     ProblemCleared,
     ProblemRaised,
@@ -26,8 +27,10 @@ from quotad.domain.instant import CLOCK_SLACK, DAY, HOUR, Instant, Millis
 from quotad.domain.ledger import Ledger
 from quotad.domain.notice import ProblemNotice
 from quotad.domain.policy import Policy
+from quotad.domain.queue import PlannedId, Run
 from quotad.domain.standing import Standing, standing
 from quotad.domain.state import Account, Problem, State
+from quotad.domain.usage import SessionId
 
 TRIM_EVERY: Millis = HOUR
 """The ledger in memory is cut back to its reach when it is this much longer."""
@@ -57,23 +60,28 @@ def step(state: State, incoming: Input, now: Instant) -> list[Effect]:
 
 
 def _end_runs(state: State, now: Instant) -> list[Effect]:
-    ended = {(run.planned, run.session): run for run in ended_runs(state, now)}
+    ended = {_key(run): run for run in ended_runs(state, now)}
     if not ended:
         return []
-    state.runs = tuple(ended.get((run.planned, run.session), run) for run in state.runs)
+    state.runs = tuple(ended.get(_key(run), run) for run in state.runs)
     return [KeepRuns(tuple(ended.values()))]
+
+
+def _key(run: Run) -> tuple[PlannedId, SessionId, Instant]:
+    return run.planned, run.session, run.started
 
 
 def _see_to_due(state: State, stands: Standing) -> list[Effect]:
     """Planned sessions whose time has come are announced, or moved."""
     if not stands.queue.sessions or not stands.windows:
         return []
-    found = due(stands, state.policy)
+    found = due(stands)
     effects: list[Effect] = []
     if state.caught_up and not state.quiet:
         for announce in announcements_of(found, state, stands):
             _remember(state, announce)
             effects.append(announce)
+        effects += moves_to_tell(state, stands)
     ids = to_rebook(found, state, stands)
     return [*effects, Rebook(ids)] if ids else effects
 
@@ -113,6 +121,8 @@ def _take(  # noqa: C901, PLR0911, PLR0912 - one arm for each input
             if (queue, runs) == (state.queue, state.runs):
                 return False
             state.queue, state.runs = queue, runs
+        case Moved(times):
+            state.moved.update(times)
         case _:
             assert_never(incoming)
     return True

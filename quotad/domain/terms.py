@@ -1,8 +1,7 @@
 """A queue and its slots in numbers: what a plan may do, and what each place costs.
 
-A session costs its weight for each slot that it waits, and more for each slot that it is late. To move one
-whose time was announced costs like waiting some slots more, so that calendars do not churn; to leave one out
-costs more than any place.
+A session costs its weight for each slot that it waits, and more for each slot that it is late, most if a
+booked session needs it; to leave one out costs more than any place. What is booked has its place already.
 """
 
 from __future__ import annotations
@@ -11,17 +10,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from quotad.domain.instant import HOUR, Instant, Millis
-from quotad.domain.queue import Planned, PlannedId, Priority, Queue, ScheduleReason, Status
+from quotad.domain.queue import Planned, PlannedId, Priority, Queue, Status
 from quotad.domain.rules import Problem
-from quotad.domain.slots import Capacity, Slot
+from quotad.domain.slots import Capacity, Held, Slot, share
 
 WEIGHTS: Mapping[Priority, int] = {Priority.HIGH: 9, Priority.MEDIUM: 3, Priority.LOW: 1}
 
 LATE = 3
 """A slot's wait after the deadline costs this many more."""
-
-MOVED = 2
-"""So many slots' wait is not worth a changed calendar."""
 
 _NOT_LAID_OUT = frozenset({Status.COMPLETE, Status.IN_PROGRESS})
 _LEAST_SIZE = 1e-9
@@ -30,30 +26,28 @@ _LEAST_SIZE = 1e-9
 class Terms:
     """Job ``n`` of ``problem`` is ``jobs[n]``.
 
-    ``chosen[n]``: its announced slot. ``released[n]``: when what it needs and is in progress has ended.
+    ``released[n]``: when what it needs and is in progress or booked has ended. ``wanted[n]``: when a booked
+    session begins that needs it, directly or not.
     """
 
-    def __init__(
-        self, queue: Queue, slots: Sequence[Slot], now: Instant, announced: Mapping[PlannedId, Instant]
-    ) -> None:
+    def __init__(self, queue: Queue, slots: Sequence[Slot], now: Instant, held: Sequence[Held] = ()) -> None:
         self.slots = slots
-        self.jobs = tuple(planned for planned in queue.sessions if planned.status not in _NOT_LAID_OUT)
+        ends = {one.reservation.planned.id: one.reservation.ends for one in held}
+        self.jobs = tuple(
+            planned
+            for planned in queue.sessions
+            if planned.status not in _NOT_LAID_OUT and planned.id not in ends
+        )
         self.longest = max((slot.works for slot in slots), default=0)
-        self.chosen = [self._slot_of(announced.get(planned.id)) for planned in self.jobs]
-        self.released = _released(queue, self.jobs, now)
+        self.released = _released(queue, self.jobs, now, ends)
+        self._through = {one.reservation.planned.id: one.reservation.planned.dependencies for one in held}
+        wanted = _wanted(queue, held)
+        self.wanted = [wanted.get(planned.id) for planned in self.jobs]
         self.problem = self._problem()
 
     def takes(self, job: int) -> Millis:
         """What it takes of a slot's time; one longer than any slot takes all of the longest."""
         return min(millis(self.jobs[job].hours), self.longest)
-
-    def _slot_of(self, at: Instant | None) -> int | None:
-        """None without a time; the number of slots if it is after all of them."""
-        if at is None:
-            return None
-        if not self.slots or at >= self.slots[-1].resets:
-            return len(self.slots)
-        return max(0, sum(slot.opens <= at for slot in self.slots) - 1)
 
     def ready(self, job: int, slot: int) -> Millis:
         """How much of the slot's working time is gone before the job can begin."""
@@ -72,22 +66,28 @@ class Terms:
             costs=[self._costs(job) for job in jobs],
             draws=[*draws, []],
             needs=[
-                [_share(self.jobs[job], capacity) for capacity in capacities]
+                [share(self.jobs[job], capacity.limit) for capacity in capacities]
                 + [self.takes(job) * (self.ready(job, slot) >= after) for slot, after in times]
                 for job in jobs
             ],
             rooms=[capacity.room for capacity in capacities]
             + [self.slots[slot].works - after for slot, after in times],
             before=[
-                [numbered[needed] for needed in planned.dependencies if needed in numbered]
+                [numbered[needed] for needed in self._needed(planned) if needed in numbered]
                 for planned in self.jobs
             ],
             earliest=[self._earliest(job) for job in jobs],
             weights=[WEIGHTS[planned.priority] for planned in self.jobs],
             sizes=self._sizes(capacities),
             due=[self._due(job) for job in jobs],
-            favourites={job: slot for job, slot in enumerate(self.chosen) if slot is not None},
         )
+
+    def _needed(self, planned: Planned) -> list[PlannedId]:
+        """What it needs, and what the booked sessions among these need."""
+        found = list(planned.dependencies)
+        for which in found:
+            found.extend(more for more in self._through.get(which, ()) if more not in found)
+        return found
 
     def _times(self) -> list[tuple[int, Millis]]:
         """Slots, and moments in them: jobs that are not ready before such a moment share what is left then.
@@ -115,31 +115,46 @@ class Terms:
         ]
 
     def _earliest(self, job: int) -> int:
-        if self.chosen[job] == len(self.slots):
-            return len(self.slots)
         return sum(slot.spans[-1].ends <= self.released[job] for slot in self.slots)
 
     def _due(self, job: int) -> int:
         """The last slot in which it is in time, -1 if there is none."""
-        deadline = self.jobs[job].deadline
-        if deadline is None:
-            return len(self.slots)
+        times = [at for at in (self.jobs[job].deadline, self.wanted[job]) if at is not None]
+        return min([len(self.slots), *(self._last(job, at) for at in times)])
+
+    def _last(self, job: int, deadline: Instant) -> int:
         return sum(slot.opens + self.takes(job) <= deadline for slot in self.slots) - 1
 
     def _costs(self, job: int) -> list[int]:
-        planned, due, chosen, count = self.jobs[job], self._due(job), self.chosen[job], len(self.slots)
-        weight = WEIGHTS[planned.priority]
+        due, wanted, count = self._due(job), self.wanted[job], len(self.slots)
+        weight = WEIGHTS[self.jobs[job].priority]
         costs = [weight * (slot + LATE * max(0, slot - due)) for slot in range(count)]
-        if chosen is not None:
-            by_user = planned.schedule_reason is ScheduleReason.USER_SCHEDULED
-            moved = max(WEIGHTS.values()) * count if by_user else weight * MOVED + 1
-            costs = [cost if slot == chosen else cost + moved for slot, cost in enumerate(costs)]
+        if wanted is not None:
+            last, dearest = self._last(job, wanted), max(WEIGHTS.values()) * count
+            costs = [cost + dearest * (slot > last) for slot, cost in enumerate(costs)]
         return [*costs, max(costs, default=0) + weight * (1 + count)]
 
 
-def _released(queue: Queue, jobs: Sequence[Planned], now: Instant) -> list[Instant]:
-    """When what each job needs, directly or not, and is in progress has ended."""
+def _wanted(queue: Queue, held: Sequence[Held]) -> dict[PlannedId, Instant]:
+    """The first booked time that each session is needed for."""
+    needs = {planned.id: planned.dependencies for planned in queue.sessions}
+    found: dict[PlannedId, Instant] = {}
+    for one in held:
+        left = list(one.reservation.planned.dependencies)
+        while left:
+            which = left.pop()
+            if which not in found:
+                found[which] = one.reservation.begins
+                left.extend(needs.get(which, ()))
+    return found
+
+
+def _released(
+    queue: Queue, jobs: Sequence[Planned], now: Instant, booked: Mapping[PlannedId, Instant]
+) -> list[Instant]:
+    """When what each job needs, directly or not, and is in progress or booked has ended."""
     ends = {one.id: now + millis(one.hours) for one in queue.sessions if one.status is Status.IN_PROGRESS}
+    ends.update(booked)
     known: dict[PlannedId, Instant] = {}
     while True:
         found = {
@@ -154,8 +169,3 @@ def _released(queue: Queue, jobs: Sequence[Planned], now: Instant) -> list[Insta
 def millis(hours: float) -> Millis:
     """Of an estimate in hours."""
     return round(hours * HOUR)
-
-
-def _share(planned: Planned, capacity: Capacity) -> int:
-    """Of a session larger than a whole window: all of it. So it gets a fresh one, and has it alone."""
-    return min(planned.tokens, capacity.limit) if capacity.limit else planned.tokens

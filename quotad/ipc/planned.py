@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from quotad import wire
-from quotad.domain.decision import Decision
+from quotad.domain.decision import Decision, blocked
 from quotad.domain.event import EventRow
-from quotad.domain.plan import Layout
-from quotad.domain.queue import Planned, PlannedId, Queue, Run, Status, blocked_by, needed_by
-from quotad.domain.slots import Slot
+from quotad.domain.plan import Placement, Plan
+from quotad.domain.queue import Planned, Queue, Run, blocked_by, needed_by
+from quotad.domain.room import spent_by
 from quotad.domain.usage import SessionId
 from quotad.wire import planning
 
@@ -42,31 +42,28 @@ def session(planned: Planned) -> planning.PlannedReply:
 
 
 def queue_list(
-    queue: Queue, runs: Iterable[Run], spent: Mapping[SessionId, int], path: Path
+    queue: Queue, runs: Sequence[Run], spent: Mapping[SessionId, int], path: Path, problem: str | None
 ) -> planning.QueueListReply:
     """The whole queue; ``spent`` is of the Claude Code sessions of open runs."""
-    waiting = ((one.id, blocked_by(queue, one.id)) for one in queue.sessions if _can_wait(one))
     return {
         "path": str(path),
         "sessions": [session(one) for one in queue.sessions],
-        "blocked": [{"id": one, "by": list(by)} for one, by in waiting if by],
-        "runs": [_run(run, spent) for run in _latest_first(runs)],
+        "blocked": [{"id": one, "by": list(by)} for one, by in blocked(queue)],
+        "runs": [_run(run, runs, spent) for run in _latest_first(runs)],
+        "problem": problem,
     }
 
 
-def _can_wait(planned: Planned) -> bool:
-    return planned.status not in {Status.COMPLETE, Status.IN_PROGRESS}
-
-
 def queue_show(
-    queue: Queue, planned: Planned, runs: Iterable[Run], spent: Mapping[SessionId, int]
+    queue: Queue, planned: Planned, runs: Sequence[Run], spent: Mapping[SessionId, int], problem: str | None
 ) -> planning.QueueShowReply:
     """One session with everything around it."""
     return {
         "session": session(planned),
         "blocked_by": list(blocked_by(queue, planned.id)),
         "needed_by": list(needed_by(queue, planned.id)),
-        "runs": [_run(run, spent) for run in _latest_first(runs) if run.planned == planned.id],
+        "runs": [_run(run, runs, spent) for run in _latest_first(runs) if run.planned == planned.id],
+        "problem": problem,
     }
 
 
@@ -74,20 +71,19 @@ def _latest_first(runs: Iterable[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: run.started, reverse=True)
 
 
-def _run(run: Run, spent: Mapping[SessionId, int]) -> planning.RunReply:
-    so_far = max(0, spent.get(run.session, 0) - run.spent_before)
+def _run(run: Run, runs: Sequence[Run], spent: Mapping[SessionId, int]) -> planning.RunReply:
     return {
         "id": run.planned,
         "claude_session": run.session,
         "started_at": wire.iso(run.started),
         "ended_at": None if run.ended is None else wire.iso(run.ended),
         "estimate": run.estimate,
-        "actual": so_far if run.actual is None else run.actual,
+        "actual": spent_by(run, runs, spent) if run.actual is None else run.actual,
         "outcome": None if run.outcome is None else run.outcome.value,
     }
 
 
-def decision(decided: Decision) -> planning.DecisionReply:
+def decision(decided: Decision, problem: str | None) -> planning.DecisionReply:
     """What to do now."""
     return {
         "action": decided.action,
@@ -101,35 +97,35 @@ def decision(decided: Decision) -> planning.DecisionReply:
         "blocked": [{"id": one, "by": list(by)} for one, by in decided.blocked],
         "exceeds_window": decided.exceeds_window,
         "parts": decided.parts,
+        "problem": problem,
     }
 
 
-def plan(layout: Layout, slots: Sequence[Slot], booked: Mapping[PlannedId, int]) -> planning.PlanReply:
-    """The plan by windows; ``booked`` are the times that are in the calendar."""
-    windows: list[planning.PlanWindowReply] = []
-    for number, slot in enumerate(slots):
-        placements: list[planning.PlacementReply] = [
-            {
-                "session": session(placed.planned),
-                "at": wire.iso(placed.starts),
-                "ends_at": wire.iso(placed.ends),
-                "booked": booked.get(placed.planned.id) == placed.starts,
-            }
-            for placed in layout.placements
-            if placed.slot == number
-        ]
-        windows.append(
-            {
-                "opens_at": wire.iso(slot.opens),
-                "resets_at": wire.iso(slot.resets),
-                "room": slot.room,
-                "placements": placements,
-            }
-        )
+def plan(made: Plan, problem: str | None) -> planning.PlanReply:
+    """The plan by windows."""
     return {
-        "windows": windows,
-        "unplaced": [{"session": session(one.planned), "why": one.why} for one in layout.unplaced],
-        "late": list(layout.late),
+        "windows": [
+            {
+                "opens_at": wire.iso(window.opens),
+                "resets_at": wire.iso(window.resets),
+                "room": window.room,
+                "placements": [_placement(one) for one in window.placements],
+            }
+            for window in made.windows
+        ],
+        "unplaced": [{"session": session(one.planned), "why": one.why} for one in made.layout.unplaced],
+        "late": list(made.layout.late),
+        "problem": problem,
+    }
+
+
+def _placement(placed: Placement) -> planning.PlacementReply:
+    return {
+        "session": session(placed.planned),
+        "at": wire.iso(placed.starts),
+        "ends_at": wire.iso(placed.ends),
+        "booked": placed.slot is None,
+        "against": placed.against,
     }
 
 

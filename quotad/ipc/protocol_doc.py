@@ -47,7 +47,7 @@ RESULTS: dict[str, object] = {
     "calendar.list": planning.CalendarReply,
     "statusline": wire.LineReply,
     "hook": wire.HookReply,
-    "limit-hit": wire.Done,
+    "limit-hit": wire.LimitHitReply,
 }
 """What each method of ``METHODS`` answers."""
 
@@ -68,7 +68,7 @@ _MEANINGS = {
     "queue.remove": "Takes a session out of the queue; the reply is what it was. "
     "One that others need is refused (`needed-by-others`).",
     "queue.done": "Calls a session complete. Its run ends with what was really spent.",
-    "queue.import": "Plans many sessions, all or none.",
+    "queue.import": "Plans many sessions: those whose ids are new, all or none.",
     "queue.export": "The text of the queue's file.",
     "next": "What to do now; changes nothing.",
     "start": "Decides again, and claims the session for a Claude Code session, or books it. "

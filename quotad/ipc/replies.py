@@ -11,6 +11,7 @@ from quotad.domain.due import room_now
 from quotad.domain.instant import Instant
 from quotad.domain.queue import Queue, Status
 from quotad.domain.reading import Reading
+from quotad.domain.room import is_due
 from quotad.domain.standing import SessionStanding, Standing, WindowStanding
 from quotad.domain.state import Problem
 from quotad.domain.usage import Tokens
@@ -55,7 +56,7 @@ def status(standing: Standing, daemon: DaemonFacts, problems: Iterable[Problem])
             for window in standing.windows
         ],
         "sessions": [_session(session) for session in standing.sessions],
-        "queue": _queue(standing.queue),
+        "queue": _queue(standing.queue, standing.now),
         "advice": list(standing.advice),
     }
 
@@ -68,16 +69,24 @@ def _available(standing: Standing) -> Mapping[tuple[str, str], int]:
     return {(account, room.name): room.available for room in room_now(standing) if room.limit is not None}
 
 
-def _queue(queue: Queue) -> wire.QueueReply:
+def _queue(queue: Queue, now: Instant) -> wire.QueueReply:
     ids: dict[Status, list[str]] = {status: [] for status in Status}
     for planned in queue.sessions:
         ids[planned.status].append(planned.id)
+    due = [one.id for one in queue.sessions if is_due(one, now)]
+    coming = [
+        one.scheduled_for
+        for one in queue.sessions
+        if one.status is Status.SCHEDULED and one.scheduled_for is not None and one.scheduled_for > now
+    ]
     return {
         "ready": len(ids[Status.READY]),
         "blocked": len(ids[Status.BLOCKED]),
         "scheduled": ids[Status.SCHEDULED],
         "in_progress": ids[Status.IN_PROGRESS],
         "complete": len(ids[Status.COMPLETE]),
+        "due": [*due],
+        "next_at": wire.iso(min(coming)) if coming else None,
     }
 
 

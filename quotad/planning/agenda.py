@@ -18,8 +18,8 @@ from quotad import wire
 from quotad.clock import Clock
 from quotad.domain.event import EventRow
 from quotad.domain.inputs import QueueSeen
-from quotad.domain.instant import CLOCK_SLACK, HOUR, Instant, Millis
-from quotad.domain.queue import Outcome, PlannedId, Queue, Run, Status
+from quotad.domain.instant import CLOCK_SLACK, HOUR, SECOND, Instant, Millis
+from quotad.domain.queue import Outcome, PlannedId, Queue, QueueRefused, Run, Status, claimed, readied
 from quotad.domain.usage import AccountId, SessionId
 from quotad.engine import Engine
 from quotad.planning.queue_file import QueueFile, QueueInvalid, file_text
@@ -32,8 +32,16 @@ QUEUE_INVALID: Final = "queue-invalid"
 CALENDAR_UNWRITABLE: Final = "calendar-unwritable"
 UNRECORDED: Final = "planning-unrecorded"
 
+NOTHING_KNOWN: Final = "until it is mended no planned session is known"
+
 CALENDAR_EVERY: Millis = HOUR
 """The calendar's files are looked at this often: cancelled events leave ``all.ics`` in time."""
+
+SPENT_GRAIN: Millis = SECOND
+"""Whoever writes a transcript may cut its times to whole seconds: a run counts from the start of its own."""
+
+GONE_SECONDS = 0.5
+"""A file that is gone must stay away so long before nothing is planned any more."""
 
 OnTrouble = Callable[[str, str | None], None]
 
@@ -57,6 +65,7 @@ class Agenda:
         self._invalid: str | None = None
         self._stale = True
         """The engine may not know what the file says; so it is while a change is on its way."""
+        self._adopted = False
         self._calendar_due: Instant = 0
 
     # What is known.
@@ -128,11 +137,15 @@ class Agenda:
         if not self._stale and not self.file.changed():
             return
         self._stale = True
+        if self.queue.sessions and not self.file.path.exists():
+            # Some programs take a file away before they put the next one in its place.
+            await self._clock.sleep(GONE_SECONDS)
         try:
             read = await asyncio.to_thread(self.file.latest)
         except QueueInvalid as fault:
             self._invalid, self._stale = str(fault), False
-            self._trouble(QUEUE_INVALID, f"{fault}; what it said before stays in force")
+            meanwhile = "what it said before stays in force" if self._adopted else NOTHING_KNOWN
+            self._trouble(QUEUE_INVALID, f"{fault}; {meanwhile}")
             return
         self._invalid = None
         self._trouble(QUEUE_INVALID, None)
@@ -146,13 +159,37 @@ class Agenda:
 
     # Changing.
 
-    async def change(self, change: Callable[[Queue], Queue], claim: Run | None = None) -> None:
+    async def change(self, change: Callable[[Queue], Queue]) -> None:
         """Make one change of what the file says; for whoever holds ``changing``.
 
-        ``claim`` is a run that begins with it. Raises ``QueueRefused``, and ``wire.Refusal``: queue-invalid,
-        queue-unwritable.
+        Raises ``QueueRefused``, and ``wire.Refusal``: queue-invalid, queue-unwritable.
         """
-        changed = change(await self.current())
+        await self._adopt(await self._written(change(await self.current())))
+
+    async def claim(self, run: Run) -> None:
+        """Its session is in progress from now on; raises as ``change`` does.
+
+        The run is remembered first: a session in progress without one holds its estimate until somebody
+        calls it done, one with a run at most until the run is over.
+        """
+        changed = claimed(await self.current(), run.planned)
+        self._record.note_runs([run])
+        await self._keep()
+        try:
+            written = await self._written(changed)
+        except (QueueRefused, wire.Refusal):
+            self._record.forget_run(run)
+            raise
+        await self._adopt(written)
+
+    async def unclaim(self, run: Run) -> None:
+        """Its session is as it was before, and the run never was; raises as ``change`` does."""
+        written = await self._written(readied(await self.current(), run.planned))
+        self._record.forget_run(run)
+        await self._adopt(written)
+
+    async def _written(self, changed: Queue) -> Queue:
+        """What the file says with the change in it; for good."""
         self._stale = True
         try:
             read = await self.file.write(changed, self._clock.now())
@@ -161,12 +198,11 @@ class Agenda:
         except OSError as fault:
             message = f"{self.file.path} cannot be written: {fault.strerror}; nothing was changed"
             raise refusal("queue-unwritable", message) from fault
-        if claim is not None:
-            self._record.note_runs([claim])
-        await self._adopt(read.queue)
+        return read.queue
 
     async def _adopt(self, queue: Queue) -> None:
         """What the file says is so from now on: for runs, events, the calendar, and the engine."""
+        self._adopted = True
         running = {one.id for one in queue.sessions if one.status is Status.IN_PROGRESS}
         over = [run for run in self._record.runs if is_open(run) and run.planned not in running]
         self._record.note_runs([await self._ended(run, queue) for run in over])
@@ -187,16 +223,19 @@ class Agenda:
         return replace(run, ended=run.ended or self._clock.now(), actual=actual, outcome=outcome)
 
     async def _spent_by(self, run: Run) -> int:
-        """What its Claude Code session spent since it was claimed: in memory, and further back on disk."""
+        """What its Claude Code session spent up to its next claim: by memory, further back by the disk."""
         state = self._engine.state
         account = state.accounts[self._account]
-        until = self._clock.now() + CLOCK_SLACK
-        since = max(run.started, account.horizon)
+        others = (one.started for one in self._record.runs if one.session == run.session)
+        later = (counts_from(at) for at in others if at > run.started)
+        until = min(later, default=self._clock.now() + CLOCK_SLACK)
+        begins = counts_from(run.started)
+        since = max(begins, account.horizon)
         spent = account.ledger.totals(since, until, session=run.session).spent(state.policy)
-        if account.horizon <= run.started:
+        if account.horizon <= begins:
             return spent
         try:
-            return max(spent, await self._record.spent_since(run.session, run.started, state.policy))
+            return max(spent, await self._record.spent_between(run.session, begins, until, state.policy))
         except sqlite3.Error:
             return spent
 
@@ -254,6 +293,11 @@ class Agenda:
         else:
             self._troubles[code] = message
         self._on_trouble(code, message)
+
+
+def counts_from(started: Instant) -> Instant:
+    """From when on what its Claude Code session spends is a run's; what was before is not, see ``Run``."""
+    return started - started % SPENT_GRAIN
 
 
 def is_open(run: Run) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, tzinfo
 
 from quotad import wire
 from quotad.domain.instant import Instant
@@ -11,6 +11,7 @@ INSTANT_ALLOWED = "an instant such as 2026-11-22T10:00:00Z"
 DEADLINE_ALLOWED = f"a day such as 2026-12-01, or {INSTANT_ALLOWED}"
 
 _DATE_CHARACTERS = len("YYYY-MM-DD")
+_LAST_MINUTE = time(23, 59)
 _BEYOND = "lies beyond the years 1 to 9999"
 
 
@@ -20,12 +21,15 @@ def instant(text: str) -> Instant:
 
 
 def deadline(text: str, zone: tzinfo | None = None) -> Instant:
-    """An instant, or a day: then its end, in local time unless ``zone`` says otherwise. Raises ValueError."""
+    """An instant, or a day: its last minute, as a clock on the wall shows it (in ``zone``, if given).
+
+    Raises ValueError.
+    """
     if len(text) != _DATE_CHARACTERS:
         return instant(text)
     try:
-        midnight = datetime.combine(date.fromisoformat(text) + timedelta(days=1), time())
-        aware = midnight.astimezone() if zone is None else midnight.replace(tzinfo=zone)
+        last = datetime.combine(date.fromisoformat(text), _LAST_MINUTE)
+        aware = last.astimezone() if zone is None else last.replace(tzinfo=zone)
     except OverflowError:
         raise ValueError(_BEYOND) from None
     return _checked(wire.instant(aware.isoformat()))

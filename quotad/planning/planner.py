@@ -10,21 +10,24 @@ from pathlib import Path
 from quotad import wire
 from quotad.clock import Clock
 from quotad.domain import queue as queues
-from quotad.domain.decision import Decision, decide, decide_on
-from quotad.domain.due import lengths_of, room_now
+from quotad.domain.decision import Decision, decide, decide_on, in_line
+from quotad.domain.due import room_now
 from quotad.domain.event import EventRow
+from quotad.domain.inputs import Moved
 from quotad.domain.instant import HOUR, Instant, Millis
-from quotad.domain.plan import Layout, in_progress, lay_out
+from quotad.domain.plan import Plan, in_progress, plan_ahead
 from quotad.domain.queue import Edit, Planned, PlannedId, Queue, QueueRefused, Run, ScheduleReason, Status
-from quotad.domain.room import Room, earliest, parts, rooms
-from quotad.domain.slots import Slot, coming
+from quotad.domain.room import Room, earliest, is_due, parts
 from quotad.domain.usage import SessionId
 from quotad.domain.working import WorkingHours
 from quotad.engine import Engine
-from quotad.planning.agenda import CALENDAR_UNWRITABLE, Agenda, is_open, refusal
+from quotad.planning.agenda import CALENDAR_UNWRITABLE, Agenda, counts_from, is_open, refusal
+from quotad.planning.taken_in import TakenIn, unknown
 
 LOOK_SECONDS = 5.0
 """The queue file is looked at this often without any question."""
+MOVES_AT_ONCE = 20
+"""So many sessions are moved in one change: finding a time for each must not hold up the loop."""
 AFTER_DEPENDENCY: Millis = HOUR
 """A session whose dependencies are not done is looked at again after so long at the earliest."""
 
@@ -39,15 +42,6 @@ class Booked:
     warning: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The queue over the coming windows, and the times that are in the calendar."""
-
-    layout: Layout
-    slots: tuple[Slot, ...]
-    booked: dict[PlannedId, Instant]
-
-
 class Planner:
     """Acts on one agenda. Whatever changes it raises ``QueueRefused`` and ``wire.Refusal``."""
 
@@ -57,6 +51,8 @@ class Planner:
         self._engine = engine
         self._clock = clock
         self._moves: set[PlannedId] = set()
+        self._moved: dict[PlannedId, Instant] = {}
+        """Moved from these times, and not told of as long as there are more to be moved."""
         self._news = asyncio.Event()
 
     # What goes on by itself.
@@ -102,13 +98,8 @@ class Planner:
         """The whole queue over the coming windows; computed in a thread."""
         standing = self._engine.standing()
         queue, now = standing.queue, standing.now
-        holding = rooms(
-            standing.windows, in_progress(queue), standing.runs, standing.spent, now, self._lengths()
-        )
-        slots = coming(holding, self.working, now)
-        announced = {one.id: one.scheduled_for for one in queue.sessions if one.scheduled_for is not None}
-        layout = await asyncio.to_thread(lay_out, queue, slots, now, announced=announced)
-        return Plan(layout, slots, announced)
+        rooms = room_now(standing, in_progress(queue))
+        return await asyncio.to_thread(plan_ahead, queue, rooms, self.working, now)
 
     async def text(self) -> str:
         """The queue file's text."""
@@ -123,6 +114,19 @@ class Planner:
         async with self.agenda.changing:
             await self.agenda.change(lambda queue: queues.joined(queue, sessions))
             return [self._found(one.id) for one in sessions]
+
+    async def take_in(self, sessions: Sequence[Planned]) -> TakenIn:
+        """Add those whose ids are new, all or none; what is in the queue already stays as it is."""
+        async with self.agenda.changing:
+            new: list[Planned] = []
+
+            def change(queue: Queue) -> Queue:
+                new[:] = unknown(sessions, queue)
+                return queues.joined(queue, new)
+
+            await self.agenda.change(change)
+            added = [one.id for one in new]
+            return TakenIn(added, [one.id for one in sessions if one.id not in frozenset(added)])
 
     async def edit(self, which: PlannedId, edit: Edit, *, ready: bool) -> Planned:
         """Change fields, and take it back to ready if asked so."""
@@ -169,18 +173,18 @@ class Planner:
     async def _claim(self, planned: Planned, session: SessionId) -> None:
         state, now = self._engine.state, self._clock.now()
         account = next(iter(state.accounts.values()))
-        before = account.ledger.totals(account.horizon, now, session=session).spent(state.policy)
-        run = Run(planned.id, session, now, planned.tokens, before)
-        await self.agenda.change(lambda queue: queues.claimed(queue, planned.id), run)
+        before = account.ledger.totals(account.horizon, counts_from(now), session=session).spent(state.policy)
+        await self.agenda.claim(Run(planned.id, session, now, planned.tokens, before))
 
     async def release(self, which: PlannedId, session: SessionId) -> Planned:
-        """Take a claim back; wrong-state if it is another one's."""
+        """Take a claim back that nothing came of; wrong-state if it is another one's."""
         async with self.agenda.changing:
             await self.agenda.current()
-            open_runs = {(run.planned, run.session) for run in self.agenda.runs if is_open(run)}
-            if (which, session) not in open_runs:
+            claims = (run for run in self.agenda.runs if is_open(run) and run.planned == which)
+            run = next((run for run in claims if run.session == session), None)
+            if run is None:
                 raise refusal("wrong-state", f'"{which}" is not claimed by the Claude Code session {session}')
-            await self.agenda.change(lambda queue: queues.readied(queue, which))
+            await self.agenda.unclaim(run)
             return self._found(which)
 
     async def schedule(self, which: PlannedId, at: Instant | None) -> Booked:
@@ -222,31 +226,54 @@ class Planner:
     # Moving what has no quota.
 
     async def _move(self) -> None:
-        """Move the sessions whose time has come without quota; what cannot be now is tried again."""
-        if not self._moves:
+        """Move the next sessions whose time has come without quota; what cannot be now is tried again."""
+        asked, self._moves = self._moves, set()
+        if not asked:
             return
+        tried: set[PlannedId] = set()
+        moved: dict[PlannedId, Instant] = {}
+
+        def change(queue: Queue) -> Queue:
+            now, standing = self._clock.now(), self._engine.standing()
+            come = [one for one in queue.sessions if one.id in asked and is_due(one, now)]
+            for planned in in_line(come, queue, now)[:MOVES_AT_ONCE]:
+                tried.add(planned.id)
+                at, reason = self._later(planned, room_now(standing, queue), queue, now)
+                # Meanwhile the quota may have come back.
+                if at > now:
+                    queue = queues.booked(queue, planned.id, at, reason)
+                    # One that waits for another is looked at every hour, which is news only once.
+                    if (
+                        planned.schedule_reason is not ScheduleReason.DEPENDENCY
+                        or reason != ScheduleReason.DEPENDENCY
+                    ):
+                        moved[planned.id] = planned.scheduled_for or now
+            return queue
+
         try:
-            queue = await self.agenda.current()
-            for which in [one.id for one in queue.sessions if one.id in self._moves]:
-                await self._move_one(which)
+            await self.agenda.change(change)
         except (wire.Refusal, QueueRefused):
             # The file is broken or cannot be written: `status` says so.
+            self._moves |= asked
             return
-        self._moves.clear()
+        self._moved |= moved
+        if len(tried) == MOVES_AT_ONCE:
+            self._moves |= asked - tried
+            self._news.set()
+        if not self._moves and self._moved:
+            times, self._moved = self._moved, {}
+            self._engine.submit(Moved(times))
 
-    async def _move_one(self, which: PlannedId) -> None:
-        queue, now = self.agenda.queue, self._clock.now()
-        planned = queues.found(queue, which)
-        first = earliest(planned, self._rooms(), queue, now, self.working)
-        waiting = queues.blocked_by(queue, which)
-        at, reason = first.at, _reason(first.full)
-        if waiting:
-            later = max(now + AFTER_DEPENDENCY, *(self._ends_at(queue, one) for one in waiting))
-            at, reason = self.working.next(max(at, later)), ScheduleReason.DEPENDENCY
-        has_come = planned.status is Status.SCHEDULED and (planned.scheduled_for or now) <= now
-        # Meanwhile the quota may have come back, or somebody have moved it.
-        if has_come and at > now:
-            await self.agenda.change(lambda queue: queues.booked(queue, which, at, reason))
+    def _later(
+        self, planned: Planned, found: Sequence[Room], queue: Queue, now: Instant
+    ) -> tuple[Instant, ScheduleReason]:
+        """The earliest time for a session whose time has come, and why it is not now."""
+        first = earliest(planned, found, queue, now, self.working)
+        waiting = queues.blocked_by(queue, planned.id)
+        if not waiting:
+            return first.at, _reason(first.full)
+        later = max(now + AFTER_DEPENDENCY, *(self._ends_at(queue, one) for one in waiting))
+        return self.working.next(max(first.at, later)), ScheduleReason.DEPENDENCY
 
     def _ends_at(self, queue: Queue, which: PlannedId) -> Instant:
         """When a session will be done as far as that can be said; 0 if it cannot."""
@@ -261,10 +288,7 @@ class Planner:
         return queues.found(self.agenda.queue, which)
 
     def _rooms(self) -> tuple[Room, ...]:
-        return room_now(self._engine.standing(), self._lengths())
-
-    def _lengths(self) -> dict[str, Millis]:
-        return dict(lengths_of(self._engine.state.policy))
+        return room_now(self._engine.standing())
 
     def _warning(self, planned: Planned, found: Sequence[Room], at: Instant) -> str | None:
         """What is to be said against a time."""

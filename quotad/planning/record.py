@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from quotad.domain.event import EventRow
 from quotad.domain.instant import Instant
@@ -18,6 +19,9 @@ from quotad.domain.usage import AccountId, SessionId
 from quotad.store.ledger_file import LedgerFile
 from quotad.store.thread import LedgerThread
 
+RunKey: TypeAlias = tuple[PlannedId, SessionId, Instant]
+"""A Claude Code session may take a planned one up again that it gave back."""
+
 
 class Record:
     """The first account's runs and events, in memory and, sooner or later, on disk."""
@@ -26,9 +30,10 @@ class Record:
         self._ledger = ledger
         self._account = account
         self._set_aside: Path | None = ledger.set_aside
-        self._runs: dict[tuple[PlannedId, SessionId], Run] = {}
+        self._runs: dict[RunKey, Run] = {}
         self._events: dict[PlannedId, EventRow] = {}
-        self._unkept_runs: set[tuple[PlannedId, SessionId]] = set()
+        self._unkept_runs: set[RunKey] = set()
+        self._unforgotten: dict[RunKey, Run] = {}
         self._unkept_events: set[PlannedId] = set()
 
     @property
@@ -46,15 +51,24 @@ class Record:
         account = self._account
         runs = await self._ledger.run(lambda ledger: ledger.runs(account))
         events = await self._ledger.run(lambda ledger: ledger.events(account))
-        self._runs = {(run.planned, run.session): run for run in runs} | self._runs
+        read = {_key(run): run for run in runs}
+        self._runs = {key: run for key, run in read.items() if key not in self._unforgotten} | self._runs
         self._events = {row.planned: row for row in events} | self._events
 
     def note_runs(self, runs: Iterable[Run]) -> None:
         """Know these runs from now on; ``keep`` puts them on disk."""
         for run in runs:
-            key = run.planned, run.session
+            key = _key(run)
             self._runs[key] = run
             self._unkept_runs.add(key)
+            self._unforgotten.pop(key, None)
+
+    def forget_run(self, run: Run) -> None:
+        """Nothing came of it: from now on it never was; ``keep`` takes it off the disk."""
+        key = _key(run)
+        self._runs.pop(key, None)
+        self._unkept_runs.discard(key)
+        self._unforgotten[key] = run
 
     def note_events(self, rows: Iterable[EventRow]) -> None:
         """Know these events from now on; ``keep`` puts them on disk."""
@@ -69,8 +83,14 @@ class Record:
             self._unkept_runs.update(self._runs)
             self._unkept_events.update(self._events)
         for key in tuple(self._unkept_runs):
-            await self._run(_keeping_run(self._account, self._runs[key]))
-            self._unkept_runs.discard(key)
+            run = self._runs[key]
+            await self._run(_keeping_run(self._account, run))
+            # Meanwhile more may have become of it.
+            if self._runs.get(key) == run:
+                self._unkept_runs.discard(key)
+        for key, run in tuple(self._unforgotten.items()):
+            await self._run(_forgetting_run(self._account, run))
+            self._unforgotten.pop(key, None)
         for planned in tuple(self._unkept_events):
             await self._run(_keeping_event(self._account, self._events[planned]))
             self._unkept_events.discard(planned)
@@ -79,10 +99,10 @@ class Record:
     async def _run(self, work: Callable[[LedgerFile], None]) -> None:
         await self._ledger.run(work)
 
-    async def spent_since(self, session: SessionId, since: Instant, policy: Policy) -> int:
-        """What a Claude Code session spent from an instant on, by the disk. Raises ``sqlite3.Error``."""
+    async def spent_between(self, session: SessionId, since: Instant, until: Instant, policy: Policy) -> int:
+        """What a Claude Code session spent in ``[since, until)``, by the disk. Raises ``sqlite3.Error``."""
         account = self._account
-        groups = await self._ledger.run(lambda ledger: ledger.history(account, "session", since))
+        groups = await self._ledger.run(lambda ledger: ledger.history(account, "session", since, until))
         group = next((group for group in groups if group.name == session), None)
         if group is None:
             return 0
@@ -91,8 +111,16 @@ class Record:
         return Totals(models, group.messages, estimated).spent(policy)
 
 
+def _key(run: Run) -> RunKey:
+    return run.planned, run.session, run.started
+
+
 def _keeping_run(account: AccountId, run: Run) -> Callable[[LedgerFile], None]:
     return lambda ledger: ledger.keep_run(account, run)
+
+
+def _forgetting_run(account: AccountId, run: Run) -> Callable[[LedgerFile], None]:
+    return lambda ledger: ledger.forget_run(account, run)
 
 
 def _keeping_event(account: AccountId, row: EventRow) -> Callable[[LedgerFile], None]:

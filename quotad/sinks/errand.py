@@ -9,6 +9,7 @@ from typing import assert_never
 from quotad.domain.instant import HOUR, Instant, Millis
 from quotad.domain.notice import (
     DueNotice,
+    MovedNotice,
     Notice,
     ProblemNotice,
     ResetNotice,
@@ -52,7 +53,7 @@ def _subject_of(notice: Notice) -> tuple[str, ...]:
             return ("window", notice.account, notice.window)
         case SessionNotice():
             return ("session", notice.account, notice.session)
-        case DueNotice():
+        case DueNotice() | MovedNotice():
             return ("due", notice.session)
         case ProblemNotice():
             return ("problem", notice.code)
@@ -67,6 +68,8 @@ def _fresh_until(notice: Notice) -> Instant:
             return notice.resets_at
         case SessionNotice():
             return notice.ends_at
+        case MovedNotice():
+            return notice.scheduled_for
         case ResetNotice() | DueNotice() | ProblemNotice():
             return notice.at + NEWS_SPAN
         case _:

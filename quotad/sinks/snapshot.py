@@ -67,6 +67,17 @@ class ScheduledSession(TypedDict):
     reason: str
 
 
+class TrackedWindow(TypedDict):
+    """Any quota window; ``percent`` and ``remaining`` are null where nothing tells."""
+
+    name: str
+    resetTime: str | None
+    tokensUsed: int
+    limit: int | None
+    remaining: int | None
+    percent: float | None
+
+
 class QuotaTracker(TypedDict):
     """The content of ``quota-tracker.json``."""
 
@@ -76,6 +87,7 @@ class QuotaTracker(TypedDict):
     currentWindow: CurrentWindow
     sessions: list[SpendingSession]
     scheduledSessions: list[ScheduledSession]
+    windows: list[TrackedWindow]
 
 
 class TrackedSession(TypedDict):
@@ -98,7 +110,7 @@ class SessionTracker(TypedDict):
 
 
 def quota_tracker(standing: Standing) -> bytes:
-    """The content of ``quota-tracker.json``: the first root's ``five_hour`` and sessions."""
+    """The content of ``quota-tracker.json``: the first root's ``five_hour``, sessions and all windows."""
     window = standing.windows[0]
     content: QuotaTracker = {
         "plan": standing.plan,
@@ -111,6 +123,7 @@ def quota_tracker(standing: Standing) -> bytes:
             for planned in standing.queue.sessions
             if planned.status is Status.SCHEDULED and planned.scheduled_for is not None
         ],
+        "windows": [_window(one) for one in standing.windows if one.account == window.account],
     }
     return _encoded(content)
 
@@ -206,6 +219,17 @@ def _current_window(window: WindowStanding) -> CurrentWindow:
         "resetTime": None if window.resets_at is None else wire.iso(window.resets_at),
         "tokensUsed": window.spent,
         "remaining": window.remaining if window.is_open else window.limit,
+    }
+
+
+def _window(window: WindowStanding) -> TrackedWindow:
+    return {
+        "name": window.name,
+        "resetTime": None if window.resets_at is None else wire.iso(window.resets_at),
+        "tokensUsed": window.spent,
+        "limit": window.limit,
+        "remaining": window.remaining if window.is_open else window.limit,
+        "percent": None if window.percent is None else round(window.percent, 1),
     }
 
 

@@ -18,6 +18,7 @@ from quotad.domain.instant import MINUTE, Instant, Millis
 from quotad.domain.level import ADVICE, Level, advice_of
 from quotad.domain.notice import (
     DueNotice,
+    MovedNotice,
     Notice,
     ProblemNotice,
     ResetNotice,
@@ -25,6 +26,7 @@ from quotad.domain.notice import (
     ThresholdNotice,
 )
 from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
+from quotad.domain.queue import PlannedId, ScheduleReason
 
 TITLE_CHARS_MAX = 60
 BODY_CHARS_MAX = 200
@@ -93,6 +95,8 @@ def words_of(notice: Notice, zone: tzinfo | None, now: Instant) -> Words:
             return _reset(notice, _Local(zone, now))
         case DueNotice():
             return _due(notice, _Local(zone, now))
+        case MovedNotice():
+            return _moved(notice, _Local(zone, now))
         case ProblemNotice():
             return _words("problem", f"quotad: {_spaced(notice.code)}", notice.message, Urgency.NORMAL)
         case _:
@@ -107,7 +111,7 @@ def payload(notice: Notice, words: Words) -> Payload:
             window, threshold, level = notice.window, _whole(notice.threshold), notice.level.value
         case ResetNotice():
             window = notice.window
-        case SessionNotice() | DueNotice() | ProblemNotice():
+        case SessionNotice() | DueNotice() | MovedNotice() | ProblemNotice():
             pass
         case _:
             assert_never(notice)
@@ -211,13 +215,37 @@ def _reset(notice: ResetNotice, local: _Local) -> Words:
 
 def _due(notice: DueNotice, local: _Local) -> Words:
     left = "" if notice.available is None else f", and {_tokens(notice.available)} are left"
-    phase = f" ({_clipped(_plain(notice.phase), PHASE_CHARS_MAX)})" if notice.phase else ""
     sentences = [
         f"It is planned with {_tokens(notice.tokens)} tokens and {notice.hours:g} h{left}.",
         f"`quotactl start {notice.session}` starts it.",
         *_lateness(notice.scheduled_for, local),
     ]
-    return _words("due", f"Time for {notice.session}{phase}", " ".join(sentences), Urgency.NORMAL)
+    return _words(
+        "due", f"Time for {_named(notice.session, notice.phase)}", " ".join(sentences), Urgency.NORMAL
+    )
+
+
+_MOVED_BECAUSE = {
+    ScheduleReason.QUOTA_EXCEEDED: "the quota is used up",
+    ScheduleReason.LOW_QUOTA: "too little of the quota is left",
+    ScheduleReason.DEPENDENCY: "what it comes after is not done",
+    ScheduleReason.USER_SCHEDULED: "it could not start",
+}
+
+
+def _moved(notice: MovedNotice, local: _Local) -> Words:
+    because = f"{_MOVED_BECAUSE[notice.reason]} ({_tokens(notice.tokens)} tokens are planned)"
+    sentences = [
+        f"Its time came {local.time(notice.moved_from)}, but {because}.",
+        f"It is booked {local.time(notice.scheduled_for)} now.",
+        *([f"{notice.others} more had to be moved, too."] if notice.others else ()),
+    ]
+    title = f"Moved: {_named(notice.session, notice.phase)}"
+    return _words("due", title, " ".join(sentences), Urgency.NORMAL)
+
+
+def _named(session: PlannedId, phase: str) -> str:
+    return f"{session} ({_clipped(_plain(phase), PHASE_CHARS_MAX)})" if phase else session
 
 
 def _lateness(at: Instant, local: _Local) -> list[str]:

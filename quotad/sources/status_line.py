@@ -16,13 +16,16 @@ from typing import NamedTuple
 
 from quotad.domain.instant import SECOND, Instant
 from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
-from quotad.domain.reading import Reading, ReadingSource, unfit
+from quotad.domain.reading import OVER, Reading, ReadingSource, unfit
 from quotad.domain.usage import SessionId
 
 NUMBER_MAX = 1e15
 """Seconds or per cent beyond this are nonsense, and no milliseconds are made of them."""
 SESSION_ID_CHARACTERS_MAX = 128
 """A session's id is a UUID; what is longer, or bears other signs than ids do, is none."""
+
+QUOTED_CHARACTERS_MAX = 40
+"""Of a value that is refused so much is shown."""
 
 _SESSION_ID = re.compile(rf"[\w.:-]{{1,{SESSION_ID_CHARACTERS_MAX}}}", re.ASCII)
 _WINDOW = re.compile(rf"{FIVE_HOUR}|{SEVEN_DAY}(?:_[a-z0-9_]{{1,40}})?")
@@ -65,24 +68,34 @@ def decode(text: str, received_at: Instant) -> StatusLine:
             else:
                 refused.append(found)
     elif limits is not None:
-        refused.append("rate_limits: must be an object")
+        refused.append(f"rate_limits: must be an object, is {quoted(limits)}")
     return StatusLine(session, tuple(readings), tuple(refused), _root(document.get("transcript_path")))
 
 
 def _reading(name: str, value: object, received_at: Instant, session: SessionId) -> Reading | str:
     """The reading of one window, or why there is none."""
     if not isinstance(value, dict):
-        return f"{name}: must be an object"
+        return f"{name}: must be an object, is {quoted(value)}"
     percent, resets = _number(value.get("used_percentage")), _number(value.get("resets_at"))
     if percent is None:
-        return f"{name}.used_percentage: must be a number"
+        return f"{name}.used_percentage: must be a number, is {quoted(value.get('used_percentage'))}"
     if resets is None:
-        return f"{name}.resets_at: must be epoch seconds"
+        return f"{name}.resets_at: must be epoch seconds, is {quoted(value.get('resets_at'))}"
     reading = Reading(
         name, percent + 0.0, int(resets * SECOND), received_at, ReadingSource.STATUS_LINE, session
     )
     reason = unfit(reading)
-    return reading if reason is None else f"{name}.{reason}"
+    if reason is None:
+        return reading
+    if reason.startswith("reset") and reason != OVER:
+        reason += f", is {quoted(value.get('resets_at'))}"
+    return f"{name}.{reason}"
+
+
+def quoted(value: object) -> str:
+    """A value as it stood there, if it is short."""
+    text = json.dumps(value)
+    return text if len(text) <= QUOTED_CHARACTERS_MAX else f"{text[:QUOTED_CHARACTERS_MAX]}..."
 
 
 def _number(value: object) -> float | None:

@@ -20,7 +20,7 @@ import msgspec
 
 from quotad.domain.instant import CLOCK_SLACK, Instant
 from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
-from quotad.domain.reading import Reading, ReadingSource, unfit
+from quotad.domain.reading import OVER, Reading, ReadingSource, unfit
 from quotad.sources import timestamp
 
 BYTES_MAX = 32 * 1024 * 1024
@@ -163,5 +163,5 @@ def _reading(
     except (ValueError, OverflowError):
         return f"{window}: the reset must be an ISO time with an offset"
     reading = Reading(window, percent + 0.0, resets_at, fetched_at, ReadingSource.CACHED_USAGE)
-    reason = unfit(reading) or ("reset: lies in the past" if resets_at <= now else None)
+    reason = unfit(reading) or (OVER if resets_at <= now else None)
     return reading if reason is None else f"{window}: {reason}"

@@ -29,7 +29,7 @@ from quotad.store.events import events_of, keep_event
 from quotad.store.logs import measure, take_logs
 from quotad.store.names import account_id
 from quotad.store.retention import kept_since
-from quotad.store.runs import keep_run, runs_of
+from quotad.store.runs import forget_run, keep_run, runs_of
 from quotad.store.schema import connect, migrate
 
 _READ = """
@@ -171,6 +171,11 @@ class LedgerFile:
         """Keeps a run, or what has become of it, for good as ``remember`` does."""
         with self._for_good() as db:
             keep_run(db, account, run)
+
+    def forget_run(self, account: AccountId, run: Run) -> None:
+        """Forgets a run for good: nothing came of it."""
+        with self._for_good() as db:
+            forget_run(db, account, run)
 
     def events(self, account: AccountId) -> list[EventRow]:
         """The calendar's events, next first, the cancelled ones too."""

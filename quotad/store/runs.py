@@ -14,6 +14,10 @@ _KEEP = """
                                 outcome)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
+_FORGET = """
+    DELETE FROM run WHERE account = (SELECT id FROM account WHERE name = ?) AND planned = ? AND session = ?
+       AND started = ?"""
+
 _RUNS = """
     SELECT planned, session, started, estimate, spent_before, ended, actual, outcome FROM run
      WHERE account = (SELECT id FROM account WHERE name = ?) ORDER BY started, planned, session"""
@@ -22,11 +26,16 @@ _RUNS = """
 def keep_run(db: sqlite3.Connection, account: AccountId, run: Run) -> None:
     """Keeps a run in place of what was known of it; within a transaction.
 
-    A planned session has one run with each Claude Code session.
+    A Claude Code session may have several with one planned session, each started at another instant.
     """
     outcome = None if run.outcome is None else run.outcome.value
     columns = (run.started, run.estimate, run.spent_before, run.ended, run.actual, outcome)
     db.execute(_KEEP, (account_id(db, account), run.planned, run.session, *columns))
+
+
+def forget_run(db: sqlite3.Connection, account: AccountId, run: Run) -> None:
+    """Drops a run as if it had never been; within a transaction."""
+    db.execute(_FORGET, (account_key(account), run.planned, run.session, run.started))
 
 
 def runs_of(db: sqlite3.Connection, account: AccountId) -> list[Run]:

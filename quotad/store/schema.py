@@ -180,7 +180,7 @@ _PLANNING = (
         ended INTEGER,
         actual INTEGER,
         outcome TEXT,
-        PRIMARY KEY (account, planned, session)
+        PRIMARY KEY (account, planned, session, started)
     ) WITHOUT ROWID""",
     """CREATE TABLE event (
         account INTEGER NOT NULL,

@@ -106,11 +106,15 @@ class HookParams:
 
 @dataclass(frozen=True, slots=True)
 class LimitHitParams:
-    """``resets``: an ISO 8601 instant; null is the end of the window that is running."""
+    """``resets``: an ISO 8601 instant; null is the end of the window that is running.
+
+    ``undo`` takes back what was said so before, of every window.
+    """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _FORBID
     resets: str | None = None
     root: str | None = None
+    undo: bool = False
 
 
 RequestId = str | int | None
@@ -182,7 +186,10 @@ class ReportedReply(TypedDict):
 
 
 class WindowReply(TypedDict):
-    """Where one quota window stands; null where a thing does not exist or is not known."""
+    """Where one quota window stands; null where a thing does not exist or is not known.
+
+    ``available`` is what remains and is not promised to planned sessions; without a limit both are null.
+    """
 
     name: str
     account: str
@@ -225,13 +232,19 @@ class SessionReply(TypedDict):
 
 
 class QueueReply(TypedDict):
-    """The planned sessions, counted by state."""
+    """The planned sessions, counted by state.
+
+    Of those that are scheduled ``due`` are the ones whose time has come; ``next_at`` is when the next one's
+    comes.
+    """
 
     ready: int
     blocked: int
     scheduled: list[str]
     in_progress: list[str]
     complete: int
+    due: list[str]
+    next_at: str | None
 
 
 class StatusReply(TypedDict):
@@ -326,6 +339,13 @@ class Exported(TypedDict):
     """A text as it is in its file."""
 
     text: str
+
+
+class LimitHitReply(TypedDict):
+    """The windows that were meant; ``resets_at`` is null when it was taken back."""
+
+    windows: list[str]
+    resets_at: str | None
 
 
 class Done(TypedDict):

@@ -53,6 +53,7 @@ Result = (
     | wire.LineReply
     | wire.HookReply
     | wire.Exported
+    | wire.LimitHitReply
     | wire.Done
     | planning.QueueListReply
     | planning.QueueShowReply

@@ -171,12 +171,16 @@ class RunReply(TypedDict):
 
 
 class QueueListReply(TypedDict):
-    """The whole queue in the file's order, with what each session waits for."""
+    """The whole queue in the file's order, with what each session waits for.
+
+    ``problem``, here and below: why this is not what the queue's file says now; null if it is.
+    """
 
     path: str
     sessions: list[PlannedReply]
     blocked: list[BlockedReply]
     runs: list[RunReply]
+    problem: str | None
 
 
 class BlockedReply(TypedDict):
@@ -193,12 +197,18 @@ class QueueShowReply(TypedDict):
     blocked_by: list[str]
     needed_by: list[str]
     runs: list[RunReply]
+    problem: str | None
 
 
 class ImportReply(TypedDict):
-    """What an import added, in order."""
+    """What an import added, and what was in the queue already and stays as it is, in order.
+
+    ``assumed``: those of the added that say no tokens, and got what is usual.
+    """
 
     added: list[str]
+    kept: list[str]
+    assumed: list[str]
 
 
 class AlternativeReply(TypedDict):
@@ -209,10 +219,7 @@ class AlternativeReply(TypedDict):
 
 
 class DecisionReply(TypedDict):
-    """What to do now. ``parts``: into how many windows a session larger than one must be divided.
-
-    ``directory`` is where Claude Code would be started, ``prompt`` what it would be told.
-    """
+    """What to do now. ``parts``: into how many windows a session larger than one must be divided."""
 
     action: Action
     session: PlannedReply | None
@@ -225,6 +232,7 @@ class DecisionReply(TypedDict):
     blocked: list[BlockedReply]
     exceeds_window: bool
     parts: int
+    problem: str | None
 
 
 class ScheduledReply(TypedDict):
@@ -237,16 +245,20 @@ class ScheduledReply(TypedDict):
 
 
 class PlacementReply(TypedDict):
-    """One session in the plan; ``booked``: it is in the calendar at that time."""
+    """One session in the plan; ``booked``: it is in the calendar at that time.
+
+    ``against``: why a booked session cannot hold its time, as the rest of a sentence that begins with its id.
+    """
 
     session: PlannedReply
     at: str
     ends_at: str
     booked: bool
+    against: str | None
 
 
 class PlanWindowReply(TypedDict):
-    """One coming five-hour window: what it has room for and what is laid into it."""
+    """A five-hour window, running or opened by its first session: its room, and what is laid into it."""
 
     opens_at: str
     resets_at: str
@@ -267,6 +279,7 @@ class PlanReply(TypedDict):
     windows: list[PlanWindowReply]
     unplaced: list[UnplacedReply]
     late: list[str]
+    problem: str | None
 
 
 class EventReply(TypedDict):

@@ -34,7 +34,7 @@ FIELDS = {
     "reported": "percent resets_at received_at age_seconds source |",
     "tokens": "input output cache_write cache_read |",
     "session": "id state started_at ends_at cwd agent spent basis | account ended_at last_active_at",
-    "queue": "ready blocked scheduled in_progress complete |",
+    "queue": "ready blocked scheduled in_progress complete | due next_at",
     "history by window": "window opened_at resets_at spent messages tokens | account estimated_tokens",
     "history by day": "day spent messages tokens | account estimated_tokens",
     "history by model": "model spent messages tokens | account estimated_tokens",
@@ -42,7 +42,7 @@ FIELDS = {
     "history by session": "session spent messages tokens | account estimated_tokens started_at",
     "hello": "protocol version pid instance |",
     "once": "files bytes lines messages malformed seconds |",
-    "quota-tracker.json": "plan limit windowHours currentWindow sessions scheduledSessions |",
+    "quota-tracker.json": "plan limit windowHours currentWindow sessions scheduledSessions | windows",
     "currentWindow": "startTime resetTime tokensUsed remaining |",
     "session-tracker.json": "sessions lastUpdated |",
 }
@@ -116,7 +116,8 @@ def test_a_status_has_the_types_of_the_contract(busy: tuple[Place, Quotad]) -> N
         daemon["caught_up"],
         daemon["malformed_lines"],
     )
-    assert {"ready": 0, "blocked": 0, "scheduled": [], "in_progress": [], "complete": 0} == status["queue"]
+    counts = {"ready": 0, "blocked": 0, "scheduled": [], "in_progress": [], "complete": 0}
+    assert counts | {"due": [], "next_at": None} == status["queue"]
     assert status["advice"]
     assert all(isinstance(line, str) for line in status["advice"])
     values = cast("Json", window)

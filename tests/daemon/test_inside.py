@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import time
@@ -21,9 +22,11 @@ from quotad.domain.policy import Policy
 from quotad.domain.queue import Planned, PlannedId, Queue, Status
 from quotad.domain.reading import Reading, ReadingSource
 from quotad.domain.step import step
-from quotad.domain.usage import AccountId
+from quotad.domain.usage import AccountId, UsageEvent
 from quotad.engine import Engine
+from quotad.intake.hearsay import Hearsay
 from quotad.intake.intake import Intake
+from quotad.planning.agenda import Agenda
 from tests.daemon.process import QUOTACTL, Place
 from tests.daemon.work import spend
 from tests.domain.build import ANA, T0, call, started
@@ -43,20 +46,39 @@ class SetClock:
 
 
 class Ears:
-    """Where the intake would be: hands on what was heard, and counts how often it looked."""
+    """Where the intake would be: hands on what is news, and counts how often it looked."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._hearsay = Hearsay()
         self.looks = 0
+        self.on_disk: list[UsageEvent] = []
+        """What the next look finds."""
         self.heard_of: list[tuple[AccountId, Reading]] = []
 
     async def refresh(self) -> None:
         self.looks += 1
+        self._engine.submit(Seen(ANA, tuple(self.on_disk), (), ()))
+        self.on_disk.clear()
 
     def heard(self, account: AccountId, readings: Iterable[Reading]) -> None:
-        told = tuple(readings)
+        told = self._hearsay.news(readings, self._engine.state.accounts[account].ledger.last_use)
         self.heard_of += [(account, one) for one in told]
-        self._engine.submit(Seen(account, (), (), told))
+        self._engine.submit(Seen(account, (), (), tuple(told)))
+
+
+class QueueOnDisk:
+    """Where the agenda would be: takes in what somebody wrote by hand."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.changing = asyncio.Lock()
+        self.written: Queue | None = None
+
+    async def look(self) -> None:
+        async with self.changing:
+            if self.written is not None:
+                self._engine.submit(QueueSeen(self.written, ()))
 
 
 class Scene:
@@ -67,9 +89,11 @@ class Scene:
         clock = cast("Clock", self.clock)
         self.engine = Engine(started(Policy(), T0), clock, lambda _: None)
         self.ears = Ears(self.engine)
+        self.on_disk = QueueOnDisk(self.engine)
         self.inside = Inside(
             self.engine,
             lambda: cast("Intake", self.ears),
+            cast("Agenda", self.on_disk),
             clock,
             environment or {"HOME": "/home/ana"},
             lambda _: 3600,
@@ -87,6 +111,9 @@ class Scene:
 
     async def limit_hit(self, resets: str | None = None, root: str | None = None) -> None:
         await self._call("limit-hit", {"resets": resets, "root": root})
+
+    async def undo(self) -> dict[str, object]:
+        return await self._call("limit-hit", {"undo": True})
 
     def spend(self, tokens: int) -> None:
         self.engine.submit(
@@ -123,6 +150,31 @@ async def test_what_a_status_line_says_is_in_its_own_answer() -> None:
         account, reading.percent, reading.resets_at, reading.source,
     )  # fmt: skip
     assert 1 == scene.ears.looks
+
+
+async def test_a_queue_that_was_changed_by_hand_is_in_the_answer() -> None:
+    """A line is not older than its question; but for a change that is on its way it does not wait."""
+    scene = Scene()
+    scene.on_disk.written = Queue((booked("docs", T0 + 2 * HOUR),))
+    async with scene.on_disk.changing:
+        assert "next docs" not in await scene.line()
+    assert "next docs 12:00" in await scene.line()
+
+
+async def test_a_due_session_that_was_written_by_hand_is_told() -> None:
+    """Hooks look, too."""
+    scene = Scene()
+    scene.on_disk.written = Queue((booked("docs", T0),))
+    assert "docs" in str((await scene.hook("UserPromptSubmit"))["message"])
+
+
+async def test_a_repeated_percentage_is_confirmed_by_the_call_that_is_read_with_it() -> None:
+    """Calls are on disk before the status line comes, and are read after it was heard."""
+    scene = Scene()
+    await scene.line(said(61.5))
+    scene.clock.at += 10 * MINUTE
+    scene.ears.on_disk.append(call("m", scene.clock.at, output=1, session=claude_code.SESSION))
+    assert "moderate  5h ██████░░░░ 61% resets in 1h50m" == await scene.line(said(61.5))
 
 
 async def test_without_a_reading_it_shows_what_is_counted() -> None:
@@ -184,10 +236,13 @@ async def test_what_is_not_believed_is_kept_for_the_doctor() -> None:
     """With the value at fault; the next good line clears it."""
     scene = Scene()
     await scene.line(said(1_793_624_400))
-    (reason,) = scene.inside.refused
-    assert "percentage" in reason
+    assert ("five_hour.percentage: must lie between 0 and 110, is 1793624400",) == scene.inside.refused
+    await scene.line("")
+    assert scene.inside.refused, "who says nothing takes nothing back"
     await scene.line(said(61.5))
     assert not scene.inside.refused
+    await scene.line(said(61.5, T0))
+    assert not scene.inside.refused, "idle terminals repeat what is over: nothing is wrong"
 
 
 # Hooks.
@@ -233,6 +288,31 @@ async def test_a_threshold_is_told_at_the_next_prompt_and_once() -> None:
     assert told[0] is not None
     assert told[0].startswith("Quota: 76% of the 5-hour window used")
     assert told == [told[0], told[0], None]
+
+
+async def test_a_threshold_is_shown_when_its_turn_ends_and_told_to_claude_with_the_next_prompt() -> None:
+    """Each of the two once: context at the end of a turn would make Claude go on."""
+    scene = Scene()
+    scene.spend(80_000)
+    await scene.hook("SessionStart", source="startup")
+    assert {"message": None, "context": None} == await scene.hook("Stop")
+    scene.spend(72_000)
+    shown = await scene.hook("Stop")
+    assert str(shown["message"]).startswith("Quota: 76% of the 5-hour window used")
+    assert shown["context"] is None
+    assert {"message": None, "context": None} == await scene.hook("Stop")
+    told = await scene.hook("UserPromptSubmit")
+    assert told["message"] is None
+    assert str(told["context"]).startswith("The account has used 76% of its 5-hour allowance")
+    assert {"message": None, "context": None} == await scene.hook("UserPromptSubmit")
+
+
+async def test_at_the_end_of_a_turn_nothing_old_is_shown() -> None:
+    """After a restart of the daemon nobody knows what the session was told."""
+    scene = Scene()
+    scene.spend(110_000)
+    for event in ("Stop", "Stop", "UserPromptSubmit"):
+        assert {"message": None, "context": None} == await scene.hook(event)
 
 
 async def test_a_new_window_begins_anew() -> None:
@@ -314,6 +394,8 @@ async def test_a_limit_that_was_hit_is_a_reading(told: dict[str, str], readings:
     reply = await scene.hook("StopFailure", **{**words, **told})
     assert {"message": None, "context": None} == reply
     assert readings == len(scene.ears.heard_of)
+    await (other := Scene()).hook("StopFailure", session="", **{**words, **told})
+    assert readings == len(other.ears.heard_of), "whose session it was does not matter"
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{", "[" * 100_000])
@@ -347,6 +429,18 @@ async def test_a_limit_by_hand_with_its_time(resets: Instant, window: str) -> No
     scene = Scene()
     await scene.limit_hit(wire.iso(resets))
     assert (window, resets) == (scene.ears.heard_of[0][1].window, scene.ears.heard_of[0][1].resets_at)
+
+
+async def test_a_limit_by_hand_can_be_taken_back() -> None:
+    """Once: afterwards there is nothing to take back, and that is said."""
+    scene = Scene()
+    with pytest.raises(wire.Refusal, match="no limit was said to be hit by hand"):
+        await scene.undo()
+    await scene.limit_hit(wire.iso(T0 + 50 * HOUR))
+    scene.clock.at += 1
+    assert {"windows": ["seven_day"], "resets_at": None} == await scene.undo()
+    with pytest.raises(wire.Refusal):
+        await scene.undo()
 
 
 @pytest.mark.parametrize(
@@ -405,3 +499,16 @@ def test_status_line_and_hooks_reach_the_daemon(place: Place) -> None:
         assert claude_code.SESSION in {one["id"] for one in quotad.status()["sessions"]}
         assert "Noted" in quotactl(place, "limit-hit", stdin="")
         assert 100 == quotad.window()["percent"]
+
+
+def test_the_doctor_quotes_what_was_not_believed(place: Place) -> None:
+    """Of the last status line, with the value; the next good one ends it."""
+    resets = int(time.time()) + 2 * 3600
+    with place.running() as quotad:
+        names = []
+        for percent in (resets, 61.5):
+            quotactl(place, "statusline", stdin=claude_code.status_line(five_hour=(percent, resets)))
+            checks = cast("wire.DoctorReply", quotad.request("doctor"))["checks"]
+            names.append([one["message"] for one in checks if one["name"] == "status line"])
+    reason = f"not believed: five_hour.percentage: must lie between 0 and 110, is {resets}"
+    assert [[reason], []] == names

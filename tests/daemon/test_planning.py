@@ -69,13 +69,25 @@ def test_an_invalid_edit_is_named_and_refused(place: Place) -> None:
         bad = (place.claude / "session-queue.json").read_bytes()
         quotad.sync()
         assert '"many"' in quotad.problems()["queue-invalid"]
-        assert '"many"' in quotad.doctor()["queue-invalid"]["message"]
+        assert '"many"' in quotad.doctor()["queue"]["message"]
         assert 1 == quotad.status()["queue"]["ready"]
+        for method, params in {
+            "queue.list": {},
+            "queue.show": {"id": "docs"},
+            "next": {},
+            "plan": {},
+        }.items():
+            assert quotad.problems()["queue-invalid"] == ask(quotad, method, **params)["problem"], method
         assert "queue-invalid" == refused(quotad, "queue.add", id="b", tokens=1)
         assert bad == (place.claude / "session-queue.json").read_bytes()
         edit(place, estimatedTokens=7)
         assert {} == quotad.problems()
         assert 7 == ask(quotad, "next")["session"]["estimatedTokens"]
+        assert ask(quotad, "next")["problem"] is None
+        assert (
+            f"{place.claude / 'session-queue.json'} holds 1 planned session"
+            == quotad.doctor()["queue"]["message"]
+        )
 
 
 def test_what_cannot_be_is_refused_by_name(place: Place) -> None:
@@ -129,6 +141,12 @@ def test_a_queue_goes_out_and_comes_in_again(place: Place) -> None:
         tasks = "- [ ] Write the guide (30k, 2h, high)\n- [ ] Check it (5k, after: write-the-guide)\n"
         added = ask(quotad, "queue.import", text=tasks, form="markdown")["added"]
         assert ["write-the-guide", "check-it"] == added
+        again = ask(quotad, "queue.import", text=f"{tasks}- [ ] More\n- [x] Less", form="markdown")
+        assert {
+            "added": ["more", "less"],
+            "kept": ["write-the-guide", "check-it"],
+            "assumed": ["more"],
+        } == again
 
 
 def test_the_calendar_is_listed_and_written_anew(place: Place) -> None:
@@ -185,6 +203,22 @@ def test_subscribers_hear_of_the_queue(place: Place) -> None:
             if status["queue"]["ready"]:
                 break
         assert 1 == status["queue"]["ready"]
+
+
+def test_a_window_without_a_limit_has_nothing_that_could_be_counted(place: Place) -> None:
+    """What remains of it and is available are null, and it is in nobody's way until it is used up."""
+    now = now_ms() // 1000
+    with place.running() as quotad:
+        add(quotad, "docs")
+        for percent, action in ((40, "start"), (100, "schedule")):
+            limits = {"seven_day": {"used_percentage": percent, "resets_at": now + 86_400}}
+            text = json.dumps({"session_id": f"c-{percent}", "rate_limits": limits})
+            ask(quotad, "statusline", text=text, root=str(place.claude), columns=80)
+            decision, (_, week) = ask(quotad, "next"), quotad.status()["windows"]
+            assert (None, None, None) == (week["limit"], week["remaining"], week["available"])
+            assert action == decision["action"]
+        at = wire.instant(ask(quotad, "next")["schedule_for"])
+        assert now * 1000 + 86_460_000 == at
 
 
 def test_working_hours_are_kept_to(place: Place) -> None:

@@ -63,6 +63,11 @@ def test_full_quota_so_it_starts(place: Place) -> None:
         assert {"docs": "complete"} == sessions(place)
 
 
+def due_titles(place: Place) -> list[str]:
+    """What was told of planned sessions whose time has come."""
+    return [notice["title"] for notice in heard(place) if notice["kind"] == "due"]
+
+
 def test_low_quota_so_it_is_scheduled(place: Place) -> None:
     """What does not fit is booked for the minute after the reset, with an event that follows every change."""
     configure(place)
@@ -95,12 +100,12 @@ def test_low_quota_so_it_is_scheduled(place: Place) -> None:
         ok(place, "schedule", "docs", "--at", wire.iso(now_ms() + SECOND))
         wait_until(lambda: wire.iso(reset + MINUTE) == queue_file(place)["sessions"][0]["scheduledFor"])
         wait_until(lambda: "SEQUENCE:2" in ics.read_text())
-        assert [] == [notice for notice in heard(place) if notice["kind"] == "due"]
+        wait_until(lambda: ["Moved: docs"] == due_titles(place))
 
         # What is small enough is announced at its time.
         ok(place, "queue", "edit", "docs", "--tokens", "5000")
         ok(place, "schedule", "docs", "--at", wire.iso(now_ms() + SECOND))
-        wait_until(lambda: [notice for notice in heard(place) if notice["kind"] == "due"])
+        wait_until(lambda: ["Moved: docs", "Time for docs"] == due_titles(place))
         assert "docs is due" in " ".join(quotad.status()["advice"])
 
         ok(place, "unschedule", "docs")

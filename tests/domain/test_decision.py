@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.domain import queue as changes
-from quotad.domain.decision import Decision, decide, decide_on, in_line, span, unlocked_by
-from quotad.domain.instant import DAY, HOUR, MINUTE
+from quotad.domain.decision import Decision, decide, decide_on, in_line, quota_words, span, unlocked_by
+from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND
 from quotad.domain.queue import (
     Planned,
     PlannedId,
@@ -93,8 +94,8 @@ def test_low_quota() -> None:
         found.schedule_reason,
     )
     assert (
-        "implement needs 65 tokens and 18 are available: the first time with room for it is in 1 h 1 min."
-        == found.reason
+        "implement needs 65 tokens and 18 of the 5-hour quota are available: "
+        "the first time with room for it is in 1 h 1 min." == found.reason
     )
 
 
@@ -119,8 +120,60 @@ def test_used_up() -> None:
         found.schedule_reason,
         found.available,
     )
-    assert "a needs 50 tokens and the seven_day quota is used up: " in found.reason
+    assert "a needs 50 tokens and the weekly quota is used up: " in found.reason
     assert T0 + 2 * DAY + AFTER_RESET == found.schedule_for
+
+
+@pytest.mark.parametrize(
+    ("rooms", "reason"),
+    [
+        (
+            (five_hour(0), seven_day(20)),
+            "20 of the weekly quota are available: the first time with room for it is in 2 d.",
+        ),
+        (
+            (five_hour(20), seven_day(0)),
+            "the weekly quota is used up: the first time with room for it is in 2 d.",
+        ),
+        (
+            (five_hour(20, resets=T0 + 3 * DAY), seven_day(0)),
+            "20 of the 5-hour quota are available: the first time with room for it is in 3 d.",
+        ),
+        (
+            (five_hour(20, resets=T0 + 2 * DAY), seven_day(0)),
+            "the weekly quota is used up: the first time with room for it is in 2 d.",
+        ),
+    ],
+    ids=["not the one that is used up", "used up", "not the weekly one", "of equals the one that is used up"],
+)
+def test_the_window_that_decides_the_time_is_named(rooms: Sequence[Room], reason: str) -> None:
+    """Others may be full too, or fuller: waiting for them would be shorter."""
+    assert f"a needs 50 tokens and {reason}" == decided(ready("a"), rooms=rooms).reason
+
+
+def test_what_others_have_booked_is_named_too() -> None:
+    """The weekly window has room now, but none any more when the 5-hour window has."""
+    weekly = seven_day(100, limit=100, resets=T0 + HOUR // 2)
+    later = booked("z", T0 + HOUR, 100)
+    found = decided(ready("a"), later, rooms=(five_hour(0, limit=1000), weekly))
+    assert (
+        "a needs 50 tokens and the 5-hour quota is used up; beside what else is booked, "
+        "the first time with room for it is in 7 d 1 h." == found.reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("five_hour", "5-hour quota"),
+        ("seven_day", "weekly quota"),
+        ("seven_day_opus", "weekly opus quota"),
+        ("my_month", "my month quota"),
+    ],
+)
+def test_a_quota_has_a_name_that_people_use(name: str, words: str) -> None:
+    """And never an underscore."""
+    assert words == quota_words(name)
 
 
 def test_a_window_of_unknown_limit_that_is_used_up_binds() -> None:
@@ -305,16 +358,18 @@ def test_nothing_to_do(sessions: tuple[Planned, ...], runs: tuple[Run, ...], rea
 @pytest.mark.parametrize(
     ("length", "expected"),
     [
-        (0, "0 min"),
-        (1, "1 min"),
-        (59 * MINUTE + 1, "1 h 0 min"),
-        (DAY - 1, "1 d 0 h"),
-        (DAY - MINUTE, "23 h 59 min"),
+        (0, "0 s"),
+        (MINUTE - 1, "59 s"),
+        (MINUTE, "1 min"),
+        (HOUR - 1, "59 min"),
+        (4 * HOUR + 59 * SECOND, "4 h"),
+        (DAY - 1, "23 h 59 min"),
+        (DAY, "1 d"),
         (2 * DAY + 3 * HOUR, "2 d 3 h"),
     ],
 )
 def test_how_long_that_is(length: int, expected: str) -> None:
-    """In minutes rounded up: nobody comes too early."""
+    """Rounded down, as the client says it."""
     assert expected == span(length)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quotad.domain.effects import Effect, KeepRuns, Rebook, WakeAt
-from quotad.domain.inputs import CaughtUp, QueueSeen, QuietChanged, Seen, Woke
+from quotad.domain.inputs import CaughtUp, Moved, QueueSeen, QuietChanged, Seen, Woke
 from quotad.domain.instant import HOUR, MINUTE, Instant
-from quotad.domain.notice import DueNotice
+from quotad.domain.notice import DueNotice, MovedNotice
 from quotad.domain.queue import Outcome, Planned, PlannedId, Queue, Run, Status
 from quotad.domain.session import LogKind
 from quotad.domain.standing import standing
@@ -37,6 +37,12 @@ def spent(tokens: int, at: Instant, session: str = "s") -> Seen:
 def due_ids(effects: list[Effect]) -> list[str]:
     """The sessions that were announced to be due."""
     return [one.notice.session for one in announced(effects) if isinstance(one.notice, DueNotice)]
+
+
+def moved(effects: list[Effect]) -> list[tuple[Instant, Instant, int]]:
+    """Of what was told to be moved: from when, to when, and how many more."""
+    notices = [one.notice for one in announced(effects) if isinstance(one.notice, MovedNotice)]
+    return [(one.moved_from, one.scheduled_for, one.others) for one in notices]
 
 
 def rebooked(effects: list[Effect]) -> list[PlannedId]:
@@ -79,6 +85,32 @@ def test_without_quota_it_is_to_be_moved_and_asked_for_once() -> None:
     effects = play(state, (Woke(), AT))
     assert ([], ["docs"]) == (due_ids(effects), rebooked(effects))
     assert [] == rebooked(play(state, (Woke(), AT + 1), (spent(1, AT + 2), AT + 2)))
+
+
+def test_a_move_is_told_when_quiet_hours_are_over() -> None:
+    """Once, with the times; not if it was moved again by somebody meanwhile, or its new time has come."""
+    later = booked(at=AT + HOUR)
+    for now_booked, told in (
+        (later, [(AT, AT + HOUR)]),
+        (booked(at=AT), []),
+        (replace(later, status=Status.READY), []),
+    ):
+        state = started()
+        play(state, (QuietChanged(quiet=True), T0), (seen(later), AT))
+        assert [] == moved(play(state, (Moved({PlannedId("docs"): AT}), AT)))
+        play(state, (seen(now_booked), AT))
+        expected = [(was, at, 0) for was, at in told]
+        assert expected == moved(play(state, (QuietChanged(quiet=False), AT + MINUTE)))
+        assert [] == moved(play(state, (Woke(), AT + 2 * MINUTE)))
+
+
+def test_several_moves_are_one_notice() -> None:
+    """It tells of the one that is next, and how many more there are."""
+    state = started()
+    ids = [PlannedId(one) for one in ("a", "b", "c")]
+    play(state, (seen(*(booked(one, at=AT + HOUR - place) for place, one in enumerate(ids))), T0))
+    effects = play(state, (Moved(dict.fromkeys(ids, T0)), T0))
+    assert [(T0, AT + HOUR - 2, 2)] == moved(effects)
 
 
 def test_the_last_token_suffices() -> None:

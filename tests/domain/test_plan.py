@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from quotad.domain.annealing import Chance
 from quotad.domain.instant import DAY, HOUR, MINUTE, Instant
-from quotad.domain.plan import Layout, in_progress, lay_out
+from quotad.domain.plan import Layout, Plan, in_progress, lay_out, plan_ahead
 from quotad.domain.queue import Planned, PlannedId, Priority, Queue, ScheduleReason, Status
 from quotad.domain.room import Room
 from quotad.domain.sequence import Turn, begins
 from quotad.domain.slots import Capacity, Slot, coming
-from quotad.domain.working import ALWAYS
+from quotad.domain.working import ALWAYS, WorkingHours
 from tests.domain.build import T0
+from tests.domain.planning import Office
 
 LIMIT = 200_000
 MOVES = 200
@@ -47,12 +48,32 @@ def one(name: str, tokens: int = 50_000, hours: float = 1.0, *needs: str, **more
     return replace(Planned(PlannedId(name), tokens, hours, dependencies=dependencies), **more)  # type: ignore[arg-type]
 
 
-def laid(sessions: list[Planned], windows: tuple[Slot, ...] | None = None, **announced: Instant) -> Layout:
-    """``announced`` by name."""
-    told = {PlannedId(name): at for name, at in announced.items()}
-    return lay_out(
-        Queue(tuple(sessions)), slots() if windows is None else windows, T0, moves=MOVES, announced=told
-    )
+def laid(sessions: list[Planned], windows: tuple[Slot, ...] | None = None) -> Layout:
+    """Over these slots, with nothing booked."""
+    return lay_out(Queue(tuple(sessions)), slots() if windows is None else windows, T0, moves=MOVES)
+
+
+def planned(
+    sessions: list[Planned],
+    remaining: int = 100_000,
+    *,
+    resets: Instant | None = FIRST_RESET,
+    working: WorkingHours = ALWAYS,
+    week: Room | None = None,
+) -> Plan:
+    """With what is booked, over all that comes."""
+    rooms = [Room("five_hour", 5 * HOUR, resets, LIMIT, remaining, 0), *([week] if week else [])]
+    return plan_ahead(Queue(tuple(sessions)), rooms, working, T0, moves=MOVES)
+
+
+def booked(name: str, at: Instant, tokens: int = 50_000, hours: float = 1.0, *needs: str) -> Planned:
+    """At this time."""
+    return one(name, tokens, hours, *needs, status=Status.SCHEDULED, scheduled_for=at)
+
+
+def against(plan: Plan) -> Mapping[str, str]:
+    """Why booked sessions cannot hold their times."""
+    return {each.planned.id: each.against for each in plan.layout.placements if each.against}
 
 
 def starts(layout: Layout) -> Mapping[str, Instant]:
@@ -135,7 +156,7 @@ def test_what_needs_a_session_that_is_in_progress_for_long_begins_after_it() -> 
     sessions = [one("running", 1, 4.0, status=Status.IN_PROGRESS), one("then", 1, 1.0, "running")]
     assert {"then": T0 + 4 * HOUR} == starts(laid(sessions))
     sessions[0] = replace(sessions[0], hours=100.0)
-    expected = "needs a session in progress that ends after the windows laid out here"
+    expected = "needs a session in progress or booked that ends after the windows laid out here"
     assert {"then": expected} == why(laid(sessions))
 
 
@@ -173,51 +194,93 @@ def test_what_has_no_place_is_said_with_the_reason() -> None:
 
 
 def test_without_any_slot_everything_waits() -> None:
-    """Announced or not."""
-    layout = laid([one("a"), one("b")], (), b=T0)
-    expected = {
-        "a": "waits: no window with room is in sight",
-        "b": "is scheduled for later than the windows laid out here",
-    }
-    assert expected == why(layout)
+    """For a window with room."""
+    assert {"a": "waits: no window with room is in sight"} == why(laid([one("a")], ()))
 
 
-def test_an_announced_time_stays_as_it_is() -> None:
-    """Others go around it, although they are more important."""
-    sessions = [one("told", 1, 0.5), one("high", 1, 0.5, priority=Priority.HIGH), one("long", 1, 0.75)]
-    expected = {"high": T0, "told": T0 + 45 * MINUTE, "long": T0 + 75 * MINUTE}
-    assert expected == starts(laid(sessions, told=T0 + 45 * MINUTE))
+def test_what_is_booked_stays_where_it_is_booked() -> None:
+    """Also beyond the end of a window that something else opens, and with all around it."""
+    at = SECOND + 4 * HOUR
+    plan = planned([booked("told", at, 50_000, 4.0), one("a", 140_000, 3.0), one("b", 100_000, 5.0)])
+    begun = starts(plan.layout)
+    assert (SECOND, at) == (begun["a"], begun["told"])
+    assert at + 4 * HOUR <= begun["b"]
+    assert [None] == [each.slot for each in plan.layout.placements if each.planned.id == "told"]
+    assert {} == against(plan)
 
 
-def test_an_announced_session_is_not_moved_for_a_small_gain() -> None:
-    """One slot earlier is not worth a changed calendar; three are."""
-    third = slots()[2].opens
-    assert {"told": SECOND + HOUR} == starts(laid([one("told")], told=SECOND + HOUR))
-    assert {"told": third} == starts(laid([one("told")], told=third))
-    assert {"told": T0} == starts(laid([one("told")], told=slots()[3].opens))
+def test_a_booking_that_nothing_precedes_opens_its_window() -> None:
+    """No windows are there in which nothing is done, but for the one that is running."""
+    at = T0 + DAY + HOUR
+    plan = planned([booked("told", at), booked("far", T0 + 9 * DAY), one("small")])
+    assert [(FIRST_RESET, 1), (at + 5 * HOUR, 1), (T0 + 9 * DAY + 5 * HOUR, 1)] == [
+        (window.resets, len(window.placements)) for window in plan.windows
+    ]
+    assert [at, ()] == [plan.windows[1].opens, planned([]).windows[0].placements]
+    assert () == planned([], resets=None).windows
 
 
-def test_a_time_that_the_user_chose_stays() -> None:
-    """Unless there is no room at all in its window."""
-    sessions = [one("told", schedule_reason=ScheduleReason.USER_SCHEDULED), one("high", 180_000)]
-    at = slots()[3].opens + HOUR
-    assert at == starts(laid(sessions, told=at))["told"]
-    assert {"told": SECOND} == starts(laid([replace(sessions[0], tokens=150_000)], told=T0))
+def test_openings_are_not_corrected_for_ever() -> None:
+    """What comes after the first wrong one is not planned, but for what is booked."""
+    told, late = booked("told", T0 + DAY + HOUR), one("late", 1, 1.0, "told")
+    rooms = [Room("five_hour", 5 * HOUR, FIRST_RESET, LIMIT, 100_000, 0)]
+    plan = plan_ahead(Queue((told, late, one("small"))), rooms, ALWAYS, T0, moves=MOVES, rounds=1)
+    assert {"small": T0, "told": T0 + DAY + HOUR} == starts(plan.layout)
+    assert ["late"] == list(why(plan.layout))
+    assert T0 + DAY + 2 * HOUR == starts(planned([told, late]).layout)["late"]
 
 
-def test_announced_times_yield_where_they_cannot_be_kept() -> None:
-    """Two at the same time follow one another; what would end after the slot begins earlier."""
-    assert {"a": T0, "b": T0 + HOUR} == starts(laid([one("a"), one("b")], a=T0, b=T0))
-    end = FIRST_RESET - 10 * MINUTE
-    assert {"a": T0, "b": T0 + HOUR} == starts(laid([one("a"), one("b")], a=end, b=end))
+def test_a_booking_outside_working_hours_stays() -> None:
+    """Work that is not booked keeps to them, and shares the window that was opened before them."""
+    night = T0 + DAY - 2 * HOUR
+    rest = one("rest", 50_000, 2.0)
+    plan = planned([booked("told", night, 150_000), rest], 0, working=Office(), resets=T0 + 8 * HOUR)
+    assert {"told": night, "rest": T0 + DAY} == starts(plan.layout)
+    assert [0, 2] == [len(window.placements) for window in plan.windows]
 
 
-def test_an_overdue_session_is_laid_into_the_first_slot() -> None:
-    """And one announced for after the last slot is left to its day."""
-    layout = laid([one("over"), one("far"), one("needs", 1, 1.0, "far")], over=T0 - DAY, far=T0 + 9 * DAY)
-    assert {"over": T0} == starts(layout)
-    assert "is scheduled for later than the windows laid out here" == why(layout)["far"]
-    assert "needs far, which has no place either" == why(layout)["needs"]
+def test_a_session_whose_time_has_come_stays_booked() -> None:
+    """It is shown at its time, and takes its hours from now."""
+    plan = planned([booked("told", T0 - HOUR), one("next")])
+    assert {"told": T0 - HOUR, "next": T0 + HOUR} == starts(plan.layout)
+    assert T0 + HOUR == plan.layout.placements[0].ends
+
+
+def test_what_is_booked_without_room_stands_there_and_it_is_said() -> None:
+    """In its five-hour window, or in its week; what is booked for earlier goes first."""
+    plan = planned([booked("a", T0 + HOUR, 60_000), booked("b", T0, 60_000), one("c", 1)])
+    assert {"a": "has no room then"} == against(plan)
+    assert SECOND <= starts(plan.layout)["c"]
+    week = Room("seven_day", 7 * DAY, T0 + 3 * DAY, 5 * LIMIT, 70_000, 0)
+    plan = planned([booked("a", T0, 60_000), booked("b", T0 + DAY, 60_000), one("c")], week=week)
+    assert {"b": "has no room then"} == against(plan)
+    assert T0 + 3 * DAY < starts(plan.layout)["c"]
+
+
+def test_a_booking_cannot_hold_before_what_it_needs() -> None:
+    """What it needs is laid before it if that can be, however unimportant it is; else it is said."""
+    high = one("high", 90_000, 1.0, priority=Priority.HIGH)
+    first = one("first", 90_000, 1.0, priority=Priority.LOW)
+    told = booked("told", FIRST_RESET, 1, 1.0, "first")
+    last = one("last", 1, 1.0, "told")
+    plan = planned([high, first, told, last])
+    assert ({}, T0) == (against(plan), starts(plan.layout)["first"])
+    assert FIRST_RESET + HOUR <= starts(plan.layout)["last"]
+    plan = planned([replace(first, hours=3.0), told, last])
+    assert {"told": "needs first, which ends later"} == against(plan)
+    assert starts(plan.layout)["first"] + 3 * HOUR <= starts(plan.layout)["last"]
+    running = one("running", 1, 300.0, status=Status.IN_PROGRESS)
+    plan = planned([running, replace(first, dependencies=(running.id,)), told])
+    assert {"told": "needs first, which has no place"} == against(plan)
+
+
+def test_a_week_that_resets_within_a_window_leaves_one_window() -> None:
+    """Of two slots."""
+    week = Room("seven_day", 7 * DAY, SECOND + 2 * HOUR, 5 * LIMIT, 60_000, 0)
+    plan = planned([one("a", 40_000, 1.5), one("b", 90_000, 2.0)], 1, week=week)
+    assert [(FIRST_RESET, 0), (SECOND + 5 * HOUR, 2)] == [
+        (window.resets, len(window.placements)) for window in plan.windows
+    ]
 
 
 def test_the_search_finds_what_the_rules_do_not() -> None:
@@ -231,17 +294,10 @@ def test_the_search_finds_what_the_rules_do_not() -> None:
     assert len(without.placements) < len(layout.placements)
 
 
-def test_a_plan_that_was_announced_stays() -> None:
-    """Asked again, each session has the very time that it was given."""
-    sessions = [one(str(number), 37_000, 0.7, priority=[*Priority][number % 3]) for number in range(20)]
-    before = starts(laid(sessions))
-    assert before == starts(laid(sessions, None, **before))
-
-
 def test_turns_begin_where_nothing_speaks_against_it() -> None:
     """One that must wait lets others go first; if all must wait, so does the slot."""
-    assert {1: 0, 0: 5} == begins([Turn(0, 2, ready=5), Turn(1, 3)], 10)
-    assert {0: 5} == begins([Turn(0, 2, ready=5)], 10)
+    assert {1: 0, 0: 5} == begins([Turn(0, 2, ready=5), Turn(1, 3)])
+    assert {0: 5} == begins([Turn(0, 2, ready=5)])
 
 
 def test_chance_is_the_same_everywhere() -> None:
@@ -290,18 +346,12 @@ def windows_of(draw: st.DrawFn) -> tuple[Slot, ...]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(queues(), windows_of(), st.data())
-def test_no_plan_breaks_a_promise(
-    sessions: list[Planned], windows: tuple[Slot, ...], data: st.DataObject
-) -> None:
+@given(queues(), windows_of())
+def test_no_plan_breaks_a_promise(sessions: list[Planned], windows: tuple[Slot, ...]) -> None:
     """No window over-committed, no dependency broken, no slot overrun, nobody forgotten or laid out twice."""
-    ids = [planned.id for planned in sessions]
-    told = (
-        data.draw(st.dictionaries(st.sampled_from(ids), st.integers(T0 - DAY, T0 + 3 * DAY))) if ids else {}
-    )
     queue = Queue(tuple(sessions))
-    layout = lay_out(queue, windows, T0, moves=60, announced=told)
-    assert layout == lay_out(queue, windows, T0, moves=60, announced=told)
+    layout = lay_out(queue, windows, T0, moves=60)
+    assert layout == lay_out(queue, windows, T0, moves=60)
     placed = {placement.planned.id: placement for placement in layout.placements}
     open_ones = {one.id for one in sessions if one.status not in {Status.COMPLETE, Status.IN_PROGRESS}}
     assert open_ones == placed.keys() | {unplaced.planned.id for unplaced in layout.unplaced}
@@ -312,6 +362,7 @@ def test_no_plan_breaks_a_promise(
     clock = T0
     longest = max((slot.works for slot in windows), default=0)
     for placement in layout.placements:
+        assert placement.slot is not None
         slot, planned = windows[placement.slot], placement.planned
         assert slot.opens <= placement.starts
         assert clock <= placement.starts
@@ -330,3 +381,43 @@ def test_no_plan_breaks_a_promise(
             assert need not in open_ones - placed.keys()
     assert all(spent[capacity] <= capacity.room for capacity in spent)
     assert all(1 == users[capacity] for capacity in alone)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    queues(),
+    st.lists(st.none() | st.integers(T0 - HOUR, T0 + 7 * DAY), min_size=12, max_size=12),
+    st.none() | st.integers(T0 + 1, T0 + 5 * HOUR),
+    st.integers(0, LIMIT),
+    st.sampled_from([ALWAYS, Office()]),
+)
+def test_windows_are_those_that_the_plan_itself_opens(
+    sessions: list[Planned],
+    times: list[Instant | None],
+    resets: Instant | None,
+    remaining: int,
+    working: WorkingHours,
+) -> None:
+    """Played through, each window opens with its first session, and nothing is laid where it has no room."""
+    told = {each.id: at for each, at in zip(sessions, times, strict=False) if at is not None}
+    sessions = [
+        replace(each, status=Status.SCHEDULED, scheduled_for=told[each.id])
+        if each.id in told
+        else replace(each, status=Status.READY)
+        for each in sessions
+    ]
+    left = remaining if resets else LIMIT
+    plan = planned(sessions, left, resets=resets, working=working)
+    assert plan == planned(sessions, left, resets=resets, working=working)
+    assert told.items() <= {each.planned.id: each.starts for each in plan.layout.placements}.items()
+    ends, left = (resets, remaining) if resets else (T0, 0)
+    seen: list[Instant] = []
+    for placement in plan.layout.placements:
+        at = max(placement.starts, T0)
+        if at >= ends:
+            ends, left = at + 5 * HOUR, LIMIT
+        seen.append(ends)
+        tokens = min(placement.planned.tokens, LIMIT)
+        assert placement.slot is None or tokens <= left
+        left -= tokens * (placement.against != "has no room then")
+    assert seen == [window.resets for window in plan.windows for _ in window.placements]

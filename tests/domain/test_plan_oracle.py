@@ -19,7 +19,7 @@ NEAR = 1.05
 def over(count: int, seed: int) -> Problem:
     """Twenty sessions over so many slots."""
     queue, slots = instance(SESSIONS, seed, count=count)
-    return Terms(queue, slots, NOW, {}).problem
+    return Terms(queue, slots, NOW).problem
 
 
 @pytest.mark.parametrize(("count", "seed"), [(28, 0), (12, 1), (12, 2), (6, 3), (6, 4)])

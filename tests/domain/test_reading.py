@@ -12,8 +12,11 @@ from quotad.domain.reading import (
     ReadingSource,
     by_hand,
     highest,
+    taken_back,
     unfit,
 )
+from quotad.domain.reported import fixed_windows
+from quotad.domain.window import Window
 from tests.domain.build import T0, reading
 
 
@@ -51,3 +54,30 @@ def test_of_equal_readings_the_latest_holds_and_none_from_the_future() -> None:
     assert told[1] == highest(told, T0 + 2)
     assert told[2] == highest(reversed(told), T0 + 3)
     assert highest([], T0) is None
+
+
+def hit(resets_at: int, now: int) -> Reading:
+    """A limit said by hand."""
+    told = by_hand(resets_at, now)
+    assert told is not None
+    return told
+
+
+def test_what_is_said_by_hand_last_holds() -> None:
+    """A time that was mistyped is mended by the right one, earlier or later; before its reset."""
+    length = 5 * HOUR
+    for right in (T0 + HOUR, T0 + 4 * HOUR):
+        said = [hit(T0 + 3 * HOUR, T0), hit(right, T0 + 1)]
+        assert (Window(right - length, right),) == fixed_windows(said, length, lambda *_: None)
+    later = hit(T0 + 9 * HOUR, T0 + 4 * HOUR)
+    assert 2 == len(fixed_windows([hit(T0 + 3 * HOUR, T0), later], length, lambda *_: None))
+
+
+def test_what_was_said_by_hand_can_be_taken_back() -> None:
+    """Once, and until it has reset; the provider's own readings stay."""
+    week, five = hit(T0 + 3 * DAY, T0), hit(T0 + HOUR, T0)
+    undone = taken_back([week], T0 + 2 * HOUR)
+    assert [("seven_day", 0.0)] == [(one.window, one.percent) for one in undone]
+    assert () == fixed_windows([week, *undone], 7 * DAY, lambda *_: None)
+    assert () == taken_back([week, *undone], T0 + 3 * HOUR)
+    assert () == taken_back([five, reading(40, T0 + 4 * HOUR, T0)], T0 + 2 * HOUR)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotad.domain.inputs import Seen
-from quotad.domain.instant import DAY, HOUR, MINUTE, Instant
-from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
+from quotad.domain.due import room_now
+from quotad.domain.inputs import QueueSeen, Seen
+from quotad.domain.instant import DAY, HOUR, MINUTE, Instant, Millis
+from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY, Policy, WindowSpec
 from quotad.domain.queue import Outcome, Planned, PlannedId, Priority, Queue, Run, Status, checked
 from quotad.domain.room import (
     AFTER_RESET,
@@ -30,12 +31,11 @@ from quotad.domain.room import (
 from quotad.domain.standing import standing
 from quotad.domain.step import step
 from quotad.domain.usage import AccountId, SessionId
-from tests.domain.build import ANA, T0, call, started
+from tests.domain.build import ANA, T0, call, play, started
 from tests.domain.planning import (
     FIVE,
     IDLE,
     LIMIT,
-    WEEK,
     Office,
     booked,
     five_hour,
@@ -56,14 +56,14 @@ class Window:
 
     account: AccountId = ANA
     name: str = FIVE_HOUR
-    opened_at: Instant | None = T0 - 4 * HOUR
+    length: Millis = FIVE
     resets_at: Instant | None = T0 + HOUR
     limit: int | None = LIMIT
     percent: float | None = 25.0
     remaining: int | None = 150
 
 
-IDLE_WINDOW = Window(opened_at=None, resets_at=None, percent=0.0, remaining=LIMIT)
+IDLE_WINDOW = Window(resets_at=None, percent=0.0, remaining=LIMIT)
 
 
 def reserved(
@@ -110,20 +110,13 @@ def test_a_window_of_unknown_limit_binds_when_it_is_used_up(percent: float | Non
     assert not any(takes(room, 1) for room in found)
 
 
-@pytest.mark.parametrize(
-    ("window", "lengths", "length"),
-    [
-        (Window(), {}, FIVE),
-        (Window(), {FIVE_HOUR: HOUR}, HOUR),
-        (IDLE_WINDOW, {}, FIVE),
-        (replace(IDLE_WINDOW, name="seven_day_opus"), {}, WEEK),
-        (replace(IDLE_WINDOW, name="day"), {"day": DAY}, DAY),
-    ],
-)
-def test_how_long_a_window_is(window: Window, lengths: Mapping[str, int], length: int) -> None:
-    """As the settings have it, else as it is, else as its name says."""
-    (room,) = rooms([window], Queue(), (), {}, T0, lengths)
-    assert length == room.length
+def test_an_idle_window_is_as_long_as_its_settings_say() -> None:
+    """A booking for the day after tomorrow is none of a window's that lasts a day: all of that is there."""
+    day = WindowSpec("day", DAY, LIMIT)
+    state = started(Policy(windows=(*Policy().windows, day)))
+    play(state, (QueueSeen(checked([booked("a", T0 + 2 * DAY)]), ()), T0))
+    (_, idle) = room_now(standing(state, T0))
+    assert (DAY, LIMIT) == (idle.length, idle.available)
 
 
 def test_work_in_progress_holds_what_it_has_not_spent() -> None:

@@ -14,7 +14,7 @@ from typing import Any, assert_never
 from quotad.domain.effects import Anchor, Announce, Changed, Effect, KeepRuns, Rebook, Recall, WakeAt
 from quotad.domain.inputs import Anchored, CaughtUp, PolicyChanged, Recalled, Seen, Woke
 from quotad.domain.instant import Instant, Millis
-from quotad.domain.notice import DueNotice
+from quotad.domain.notice import DueNotice, MovedNotice
 from quotad.domain.policy import Policy
 from quotad.domain.queue import Planned, PlannedId, Run, Status
 from quotad.domain.session import LogEvent
@@ -110,6 +110,9 @@ class Desk:
 
     def due_notices(self) -> list[DueNotice]:
         return [one.notice for one in self.announced if isinstance(one.notice, DueNotice)]
+
+    def moved_notices(self) -> list[MovedNotice]:
+        return [one.notice for one in self.announced if isinstance(one.notice, MovedNotice)]
 
     async def later(self, span: Millis) -> None:
         """Time moves, and the planner sees to what that brings."""

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from quotad import wire
 from quotad.domain.cursor import Batch
-from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND
-from quotad.domain.queue import Edit, Outcome, PlannedId, QueueRefused, ScheduleReason, Status
+from quotad.domain.due import room_now
+from quotad.domain.inputs import Woke
+from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant
+from quotad.domain.queue import Edit, Outcome, PlannedId, Priority, QueueRefused, ScheduleReason, Status
+from quotad.domain.room import spent_by
 from quotad.domain.session import LogKind
 from quotad.domain.usage import SessionId
+from quotad.domain.working import Always
+from quotad.planning.agenda import NOTHING_KNOWN
 from quotad.planning.hours import LocalHours, Shift
+from quotad.planning.planner import MOVES_AT_ONCE
+from quotad.planning.queue_text import FILE_BYTES_MAX, encoded
+from quotad.planning.taken_in import TakenIn
 from tests.domain.build import T0, call, log
-from tests.planning.desk import Desk, desk, plan
+from tests.planning.desk import Desk, Still, desk, plan
 
 DOCS = PlannedId("docs")
 LIMIT = 200_000
@@ -135,6 +145,62 @@ async def test_release_takes_back_only_ones_own_claim(here: Desk) -> None:
     assert "wrong-state" == refused.value.reason
     await here.planner.release(DOCS, SessionId("c-1"))
     assert {"docs": Status.READY} == here.statuses()
+
+
+async def test_a_start_that_never_ran_is_no_run(here: Desk) -> None:
+    """What was released leaves nothing in the record, after a restart either."""
+    await here.planner.add(plan("docs"))
+    await here.start()
+    await here.planner.release(DOCS, SessionId("c-1"))
+    assert () == here.agenda.runs
+    async with desk(here.root, clock=here.clock) as again:
+        assert () == again.agenda.runs
+
+
+async def test_a_claim_that_cannot_be_written_is_no_run(here: Desk) -> None:
+    """The file is as long as it may be: the session stays ready, and nobody has worked on it."""
+    await here.planner.add(plan("docs"))
+    spare = FILE_BYTES_MAX - len(encoded({**here.document(), "notes": ""}))
+    here.file.write_bytes(encoded({**here.document(), "notes": "x" * spare}))
+    with pytest.raises(QueueRefused):
+        await here.start()
+    assert ({"docs": Status.READY}, ()) == (here.statuses(), here.agenda.runs)
+    await here.agenda.look()
+    assert () == here.agenda.runs
+
+
+async def test_who_takes_a_session_up_again_has_two_runs(here: Desk) -> None:
+    """The same Claude Code session gave it back and claims it later: what was abandoned stays on record."""
+    await here.planner.add(plan("docs"))
+    await here.start()
+    here.clock.at += MINUTE
+    here.spend(700, session="c-1")
+    await here.planner.edit(DOCS, Edit(), ready=True)
+    here.clock.at += MINUTE
+    await here.start()
+    expected = [(Outcome.ABANDONED, 700), (None, None)]
+    assert expected == [(run.outcome, run.actual) for run in here.agenda.runs]
+    async with desk(here.root, clock=here.clock) as again:
+        assert expected == [(run.outcome, run.actual) for run in again.agenda.runs]
+
+
+async def test_one_after_the_other_each_pays_for_itself(here: Desk) -> None:
+    """One Claude Code session claims a second one, the first not called done: nothing is booked twice."""
+    await here.planner.add(plan("a", "b", tokens=60_000))
+    await here.start("a")
+    here.clock.at += MINUTE
+    here.spend(10_000, session="c-1")
+    here.clock.at += MINUTE
+    await here.start("b")
+    here.clock.at += MINUTE
+    here.spend(5_000, session="c-1")
+    (room,) = room_now(here.engine.standing())
+    assert 50_000 + 55_000 == room.reserved
+    spent = await here.agenda.spent()
+    assert [10_000, 5_000] == [spent_by(run, here.agenda.runs, spent) for run in here.agenda.runs]
+    await here.planner.done(PlannedId("a"))
+    await here.planner.done(PlannedId("b"))
+    assert [10_000, 5_000] == [run.actual for run in here.agenda.runs]
 
 
 async def test_a_removed_session_ends_its_run(here: Desk) -> None:
@@ -274,6 +340,28 @@ async def test_an_edit_by_hand_is_taken_in(here: Desk) -> None:
     assert 77 == here.planned("docs").tokens
 
 
+async def test_a_file_that_is_gone_for_a_moment_is_not_empty(tmp_path: Path) -> None:
+    """Editors move the old file away before they write the new one: no run is over, no event cancelled."""
+
+    class Editor(Still):
+        async def sleep(self, seconds: float) -> None:
+            if away.exists():
+                away.rename(tmp_path / "claude" / "session-queue.json")
+
+    away = tmp_path / "claude" / "session-queue.json~"
+    async with desk(tmp_path / "claude", clock=Editor()) as here:
+        await here.planner.add(plan("docs", "api"))
+        await here.planner.schedule(PlannedId("api"), T0 + HOUR)
+        await here.start("docs")
+        here.file.rename(away)
+        await here.agenda.look()
+        assert {"docs": Status.IN_PROGRESS, "api": Status.SCHEDULED} == here.statuses()
+        assert (None, [0]) == (here.run("docs").outcome, [row.sequence for row in here.agenda.events])
+        here.file.unlink()
+        await here.agenda.look()
+        assert {} == here.statuses()
+
+
 async def test_an_edit_by_hand_ends_a_run(here: Desk) -> None:
     """Whoever writes ``complete`` into the file has called it done."""
     await here.planner.add(plan("docs"))
@@ -322,6 +410,7 @@ async def test_a_file_that_was_invalid_at_the_start_is_no_empty_queue(tmp_path: 
     here.file.write_text("[]")
     async with desk(root) as again:
         assert ["queue-invalid"] == list(again.problems)
+        assert again.problems["queue-invalid"].endswith(NOTHING_KNOWN)
         assert ["CONFIRMED"] == [row.status for row in again.agenda.events]
         again.file.write_bytes(good)
         await again.agenda.look()
@@ -412,6 +501,73 @@ async def test_a_due_session_whose_dependency_is_not_done_is_moved(here: Desk) -
     )
 
 
+async def test_a_move_is_told_once(here: Desk) -> None:
+    """From when, to when and why; nobody was asked."""
+    await here.planner.add(plan("docs", tokens=30_000))
+    await here.planner.schedule(DOCS, T0 + HOUR)
+    here.spend(LIMIT)
+    await here.later(HOUR)
+    await here.later(MINUTE)
+    (told,) = here.moved_notices()
+    assert (T0 + HOUR, T0 + 5 * HOUR + MINUTE, ScheduleReason.QUOTA_EXCEEDED, 0) == (
+        told.moved_from,
+        told.scheduled_for,
+        told.reason,
+        told.others,
+    )
+
+
+async def test_waiting_for_a_dependency_is_told_once(here: Desk) -> None:
+    """It is looked at every hour, and nobody wants to hear of that every hour."""
+    await here.planner.add(plan("first", "docs"))
+    await here.planner.schedule(DOCS, T0 + HOUR)
+    await here.planner.edit(DOCS, Edit(dependencies=(PlannedId("first"),)), ready=False)
+    for _ in range(3):
+        await here.later(HOUR)
+    assert T0 + 4 * HOUR == here.planned("docs").scheduled_for
+    assert [ScheduleReason.DEPENDENCY] == [notice.reason for notice in here.moved_notices()]
+
+
+async def test_many_that_are_due_without_quota_are_moved_in_few_changes(here: Desk) -> None:
+    """Fifty at once: the more important get the earlier times, and one notice tells of all."""
+    some = plan(*(f"s{number:02}" for number in range(50)), tokens=100_000)
+    await here.planner.add([*some[:49], replace(some[49], priority=Priority.HIGH)])
+    here.spend(LIMIT)
+    document = here.document()
+    for entry in document["sessions"]:
+        entry.update(status="scheduled", scheduledFor=wire.iso(T0))
+    here.file.write_text(json.dumps(document))
+    await here.planner.tend()
+    changes = 1
+    while any(one.scheduled_for == T0 for one in here.agenda.queue.sessions):
+        await here.planner.tend()
+        changes += 1
+    assert 50 // MOVES_AT_ONCE + 1 == changes
+    assert T0 + 5 * HOUR + MINUTE == here.planned("s49").scheduled_for
+    assert [49] == [notice.others for notice in here.moved_notices()]
+
+
+async def test_who_comes_due_during_a_move_is_moved_next(tmp_path: Path) -> None:
+    """What is asked while others are being moved is not forgotten with what was asked before."""
+
+    class Meanwhile(Always):
+        def next(self, at: Instant) -> Instant:
+            if busy.clock.at == T0 + HOUR:
+                busy.clock.at += SECOND
+                busy.engine.submit(Woke())
+            return at
+
+    async with desk(tmp_path / "claude", working=Meanwhile()) as busy:
+        await busy.planner.add(plan("a", "b", tokens=100_000))
+        await busy.planner.schedule(PlannedId("a"), T0 + HOUR)
+        await busy.planner.schedule(PlannedId("b"), T0 + HOUR + SECOND)
+        busy.spend(LIMIT)
+        await busy.later(HOUR)
+        await busy.planner.tend()
+        reset = T0 + 5 * HOUR + MINUTE
+        assert [reset, reset] == [one.scheduled_for for one in busy.agenda.queue.sessions]
+
+
 async def test_a_move_that_cannot_be_written_is_tried_again(here: Desk) -> None:
     """The file is broken when the time comes; mended, the session is moved."""
     await here.planner.add(plan("docs", tokens=30_000))
@@ -462,3 +618,35 @@ async def test_what_an_old_run_spent_is_asked_of_the_disk(here: Desk) -> None:
     assert {"c-1": 12_000} == await here.agenda.spent()
     await here.planner.done(DOCS)
     assert (12_000, Outcome.COMPLETE) == (here.run("docs").actual, here.run("docs").outcome)
+
+
+async def test_a_list_may_come_in_again(tmp_path: Path) -> None:
+    """What is in the queue stays as it is; what is new is added, or nothing if anything is wrong."""
+    async with desk(tmp_path) as at:
+        assert TakenIn([*map(PlannedId, "ab")], []) == await at.planner.take_in(plan("a", "b"))
+        await at.start("a")
+        again = await at.planner.take_in(plan("c", "b", "a", tokens=5))
+        assert TakenIn([PlannedId("c")], [*map(PlannedId, "ba")]) == again
+        with pytest.raises(QueueRefused, match="circle"):
+            await at.planner.take_in(
+                [
+                    replace(one, dependencies=(needs,))
+                    for one, needs in zip(plan("d", "e"), map(PlannedId, "ed"), strict=True)
+                ]
+            )
+        assert {"a": "in_progress", "b": "ready", "c": "ready"} == at.statuses()
+        assert [10_000, 10_000, 5] == [one.tokens for one in at.agenda.queue.sessions]
+
+
+async def test_a_run_counts_from_the_start_of_its_second(tmp_path: Path) -> None:
+    """Who writes a transcript may cut its times to seconds; what was spent before is not the run's."""
+    async with desk(tmp_path, clock=Still(T0 + 999)) as at:
+        await at.planner.add(plan("a"))
+        at.spend(100, session="c-1", at=T0 - 1)
+        at.spend(10, session="c-1", at=T0)
+        await at.start("a")
+        assert 100 == at.run("a").spent_before
+        at.spend(1, session="c-1", at=T0)
+        await at.later(MINUTE)
+        await at.planner.done(PlannedId("a"))
+        assert 11 == at.run("a").actual

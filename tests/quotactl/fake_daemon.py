@@ -32,7 +32,7 @@ class Silence:
 
 
 class FakeDaemon:
-    """Answers each method with what ``replies`` holds for it; remembers what was asked.
+    """Answers each method with what ``replies`` holds for it, or gives when called; remembers what was asked.
 
     After ``last_call`` it takes no new connection, as a daemon that ends.
     """
@@ -100,6 +100,8 @@ class FakeDaemon:
         method = str(request["method"])
         self.asked.append((method, request["params"]))
         reply = self.replies.get(method, Error(code=wire.NO_SUCH_METHOD, message=f"no method {method}"))
+        if callable(reply):
+            reply = reply()
         match reply:
             case Silence():
                 return

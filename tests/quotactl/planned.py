@@ -93,6 +93,7 @@ LISTED: planning.QueueListReply = {
     "sessions": [COMPLETE, planned(), POLISH, DOCS, WAITING, BOOKED, RUNNING],
     "blocked": [{"id": "release-notes", "by": ["api", "docs", "polish"]}],
     "runs": [ENDED, run()],
+    "problem": None,
 }
 
 EMPTY: planning.QueueListReply = {
@@ -100,6 +101,7 @@ EMPTY: planning.QueueListReply = {
     "sessions": [],
     "blocked": [],
     "runs": [],
+    "problem": None,
 }
 
 SHOWN: planning.QueueShowReply = {
@@ -112,6 +114,7 @@ SHOWN: planning.QueueShowReply = {
     "blocked_by": ["api"],
     "needed_by": ["release-notes"],
     "runs": [ENDED | {"id": "docs"}],
+    "problem": None,
 }
 
 
@@ -129,6 +132,7 @@ def decision(**differing: object) -> planning.DecisionReply:
         "blocked": [{"id": "release-notes", "by": ["api", "docs", "polish"]}],
         "exceeds_window": False,
         "parts": 1,
+        "problem": None,
     }
     return ordinary | differing  # type: ignore[return-value]
 
@@ -190,7 +194,7 @@ def scheduled(**differing: object) -> planning.ScheduledReply:
 def _placed(
     session: planning.PlannedReply, at: str, ends_at: str, *, booked: bool = False
 ) -> planning.PlacementReply:
-    return {"session": session, "at": at, "ends_at": ends_at, "booked": booked}
+    return {"session": session, "at": at, "ends_at": ends_at, "booked": booked, "against": None}
 
 
 PLAN: planning.PlanReply = {
@@ -233,4 +237,5 @@ PLAN: planning.PlanReply = {
         }
     ],
     "late": ["docs"],
+    "problem": None,
 }

@@ -98,6 +98,20 @@ def daemon(**differing: object) -> wire.DaemonReply:
     return ordinary | differing  # type: ignore[return-value]
 
 
+def queue(**differing: object) -> wire.QueueReply:
+    """Nothing planned."""
+    ordinary: dict[str, object] = {
+        "ready": 0,
+        "blocked": 0,
+        "scheduled": [],
+        "in_progress": [],
+        "complete": 0,
+        "due": [],
+        "next_at": None,
+    }
+    return ordinary | differing  # type: ignore[return-value]
+
+
 def status(**differing: object) -> wire.StatusReply:
     """One window, one session, nothing planned, nothing wrong."""
     ordinary: dict[str, object] = {
@@ -107,7 +121,7 @@ def status(**differing: object) -> wire.StatusReply:
         "plan": "pro",
         "windows": [window()],
         "sessions": [session()],
-        "queue": {"ready": 0, "blocked": 0, "scheduled": [], "in_progress": [], "complete": 0},
+        "queue": queue(),
         "advice": ["Any task fits."],
     }
     return ordinary | differing  # type: ignore[return-value]

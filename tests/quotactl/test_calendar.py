@@ -112,6 +112,13 @@ def test_the_next_session_is_one_that_takes_place() -> None:
     assert "Next: now, 11:00 (in 0 s)" == next_text([NEXT, event("now", NOW)], now, view())
 
 
+def test_a_list_without_a_next_session_ends_with_its_last_line(here: Surroundings) -> None:
+    """Nothing comes after what is cancelled."""
+    with FakeDaemon(here.socket, {"calendar.list": reply(OFF)}):
+        result = here.run("calendar", "list")
+    assert result.stdout.endswith("all.ics\n")
+
+
 def test_paths_are_whole_however_narrow_the_terminal() -> None:
     """They are there to be copied; everything else keeps to the width."""
     shown = export_text(reply(NEXT, LATER), wire.instant(NOW), view(30))

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,7 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotactl.claude import json_text, settings_text
-from quotactl.claude.install import Places, commands, install, installing, read, uninstall, uninstalling
+from quotactl.claude.install import (
+    Places,
+    commands,
+    formers,
+    install,
+    installing,
+    read,
+    uninstall,
+    uninstalling,
+)
 from quotactl.claude.json_text import NotJson
 from quotactl.claude.settings_text import HOOKS, SettingsRefused
 
@@ -146,9 +156,79 @@ def test_a_status_line_that_was_there_is_run_by_ours(places: Places) -> None:
     put_in(places)
     line = json.loads(places.settings.read_text())["statusLine"]
     assert [PROGRAM, "statusline"] == shlex.split(line["command"])
-    assert {"command": "~/bin/line.sh --short"} == json.loads(places.former.read_text())
+    assert {str(places.root.resolve()): "~/bin/line.sh --short"} == json.loads(places.former.read_text())
     take_out(places)
     assert not places.former.exists()
+
+
+def test_the_former_status_line_of_another_root_is_left_alone(places: Places) -> None:
+    """One state directory serves several Claude Code directories."""
+    other = Places(places.root.parent / "second", places.state)
+    other.root.mkdir()
+    for each, settings in ((places, STATUS_LINE), (other, FULL)):
+        each.settings.write_text(settings)
+        put_in(each)
+    assert ["~/bin/line.sh --short"] == list(formers(places).values())
+    take_out(other)
+    assert ["~/bin/line.sh --short"] == list(formers(places).values())
+    take_out(places)
+    assert {} == tree(places.state)
+
+
+@pytest.mark.parametrize("before", [STATUS_LINE, OTHER_HOOKS, PLUGIN], ids=["line", "hooks", "plugin"])
+def test_an_install_over_what_somebody_changed_comes_out_as_clean(places: Places, before: str) -> None:
+    """Put in, changed by hand, put in from another path, taken out: no hook runs any quotactl."""
+    places.settings.write_text(before)
+    put_in(places)
+    changed = places.settings.read_text().replace("{", '{"addedSince": [1,  2],', 1)
+    places.settings.write_text(changed)
+    put_in(places, ELSEWHERE)
+    take_out(places)
+    left = places.settings.read_text()
+    assert ((), False) == settings_text.found(left)[:2]
+    assert '"addedSince": [1,  2],' in left
+    assert json.loads(before).get("statusLine") == json.loads(left).get("statusLine")
+
+
+def test_a_directory_by_another_name_is_the_same(places: Places, tmp_path: Path) -> None:
+    """Put in by a link to it, taken out by its real path."""
+    link = tmp_path / "link"
+    link.symlink_to(places.root)
+    places.settings.write_text(STATUS_LINE)
+    put_in(Places(link, places.state))
+    take_out(places)
+    assert STATUS_LINE == places.settings.read_text()
+    assert {} == tree(places.state)
+
+
+def test_a_status_line_that_was_deleted_since_is_not_brought_back(places: Places) -> None:
+    """What ours took the place of is forgotten with it."""
+    places.settings.write_text(STATUS_LINE)
+    put_in(places)
+    places.settings.write_text(FULL)
+    put_in(places)
+    assert {} == formers(places)
+    take_out(places)
+    assert FULL == places.settings.read_text()
+
+
+def test_a_linked_directory_of_commands_stays(places: Places, tmp_path: Path) -> None:
+    """Only what is in it is ours."""
+    (tmp_path / "dotfiles").mkdir()
+    (places.root / "commands").symlink_to(tmp_path / "dotfiles")
+    put_in(places)
+    take_out(places)
+    assert (places.root / "commands").is_symlink()
+    assert {} == tree(places.state)
+
+
+def test_a_mark_before_everything_stays(places: Places) -> None:
+    """Some editors write one, and people who use them never see it."""
+    places.settings.write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    put_in(places)
+    assert places.settings.read_bytes().startswith(b"\xef\xbb\xbf{")
+    take_out(places)
+    assert b'\xef\xbb\xbf{"a": 1}' == places.settings.read_bytes()
 
 
 def test_a_copy_is_left_beside_the_settings(places: Places) -> None:
@@ -342,7 +422,8 @@ def test_the_change_is_shown_before_it_is_made(places: Places) -> None:
     for arguments, code in ((("--dry-run",), 0), ((), 2)):
         shown = quotactl(places, "install", *arguments)
         assert code == shown.returncode
-        assert '+  "hooks": {' in shown.stdout
+        assert '  +   "hooks": {' in shown.stdout
+        assert "status line  ours, and below it what yours says: ~/bin/line.sh" in shown.stdout
         assert STATUS_LINE == read(places.settings)
     assert 0 == quotactl(places, "install", "--yes").returncode
     assert "6 of 6" in quotactl(places, "status").stdout
@@ -351,6 +432,54 @@ def test_the_change_is_shown_before_it_is_made(places: Places) -> None:
     assert 0 == quotactl(places, "uninstall", "--yes").returncode
     assert STATUS_LINE == read(places.settings)
     assert "another: ~/bin/line.sh" in quotactl(places, "status").stdout
+
+
+def test_what_was_taken_out_by_hand_leaves_no_trace_either(places: Places) -> None:
+    """Settings put back from the copy, commands deleted: uninstall forgets what install wrote down."""
+    places.settings.write_text(STATUS_LINE)
+    put_in(places)
+    places.settings.write_text(STATUS_LINE)
+    shutil.rmtree(places.root / "commands")
+    assert 0 == quotactl(places, "uninstall", "--dry-run").returncode
+    assert places.record.exists()
+    assert "Nothing has to change" in quotactl(places, "uninstall", "--yes").stdout
+    assert {} == tree(places.state)
+    assert {"settings.json": STATUS_LINE.encode()} == tree(places.root)
+
+
+def test_a_long_line_is_shown_whole(places: Places) -> None:
+    """Settings of one line are common; tabs are spaces there."""
+    long = f'{{"env": {{"A": "{"word " * 60}end"}},\n\t"hooks": {{}}, "z": "{"x" * 200}"}}'
+    places.settings.write_text(long)
+    shown = quotactl(places, "install", "--dry-run").stdout
+    assert "?" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert 60 == shown.replace("\n", " ").count("word")
+    assert 200 == max(map(len, re.findall("x+", re.sub(r"\n +", "", shown))))
+
+
+def test_status_says_what_keeps_hooks_from_running(places: Places) -> None:
+    """A switch of Claude Code's own; put in, and yet nothing happens."""
+    places.settings.write_text('{"disableAllHooks": true}')
+    quotactl(places, "install", "--yes")
+    told = quotactl(places, "status").stdout
+    assert "6 of 6" in told
+    assert '"disableAllHooks" is set' in told
+    assert "puts it right" not in told
+
+
+def test_status_says_what_cannot_be_read(places: Places) -> None:
+    """By name, and without a traceback."""
+    places.settings.write_text("{")
+    broken = quotactl(places, "status")
+    assert (1, str(places.settings)) == (broken.returncode, broken.stderr.partition(": ")[0])
+    places.settings.unlink()
+    places.settings.mkdir()
+    unreadable = quotactl(places, "status")
+    assert (1, f"{places.settings} cannot be read: Is a directory.\n") == (
+        unreadable.returncode,
+        unreadable.stderr,
+    )
 
 
 def test_comments_are_refused_by_the_command(places: Places) -> None:

@@ -59,7 +59,7 @@ def snapshot_of(here: Surroundings, content: object, *, age_seconds: int) -> Non
     os.utime(file, (at, at))
 
 
-def tracker(**differing: object) -> object:
+def tracker(**differing: object) -> dict[str, object]:
     """The file of the contract, with such a current window."""
     current: dict[str, object] = {
         "startTime": "2026-11-22T08:40:00.000Z",
@@ -77,11 +77,24 @@ def tracker(**differing: object) -> object:
     }
 
 
+WINDOWS: list[object] = [
+    {"name": "five_hour", "resetTime": "2026-11-22T13:40:00.000Z", "percent": 100.0},
+    {"name": "seven_day", "resetTime": "2026-11-25T08:00:00.000Z", "percent": 76.4},
+    {"name": "seven_day_opus", "resetTime": "2026-11-25T08:00:00.000Z", "percent": None},
+    {"name": "over", "resetTime": "2026-11-22T10:00:00.000Z", "percent": 50},
+    {"name": "odd", "resetTime": "2026-11-25T08:00:00.000Z", "percent": 10**400},
+    {"name": "timeless", "resetTime": "soon", "percent": 5},
+    7,
+]
+"""Only the week is to be shown beside the first."""
+
+
 @pytest.mark.parametrize(
     ("name", "content", "age"),
     [
         ("running", tracker(), 720),
         ("over", tracker(resetTime="2026-11-21T13:40:00.000Z"), 86_400),
+        ("limit-hit", tracker(tokensUsed=120_000, remaining=0) | {"windows": WINDOWS}, 60),
         ("idle", tracker(startTime=None, resetTime=None, tokensUsed=0, remaining=200_000), 60),
     ],
 )

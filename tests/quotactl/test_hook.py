@@ -294,7 +294,15 @@ def test_a_limit_that_was_hit_is_told_on(here: Surroundings) -> None:
     assert ("rate_limit", words) == (text["error"], text["last_assistant_message"])
 
 
-@pytest.mark.parametrize("event", ["PostToolUse", "Stop", "SessionEnd", "PreCompact", "Nonsense"])
+def test_at_the_end_of_a_turn_only_the_user_is_told(here: Surroundings) -> None:
+    """Context would make Claude go on; and what it answered is none of the daemon's business."""
+    with FakeDaemon(here.socket, {"hook": TOLD}) as daemon:
+        result = run(here, "Stop", stdin=hook("Stop", last_assistant_message="secret"))
+    assert (0, b'{"systemMessage":"Quota: 91%"}\n', b"") == (result.returncode, result.stdout, result.stderr)
+    assert "secret" not in json.dumps(daemon.asked)
+
+
+@pytest.mark.parametrize("event", ["PostToolUse", "SessionEnd", "PreCompact", "Nonsense"])
 def test_other_events_ask_nobody(here: Surroundings, event: str) -> None:
     """Not once for every tool."""
     with FakeDaemon(here.socket, {"hook": TOLD}) as daemon:
@@ -333,6 +341,22 @@ def test_wrong_usage_is_silent_too(here: Surroundings, arguments: tuple[str, ...
     """An exit code of 2 would block the user's prompt, and any other is shown as an error."""
     result = run(here, *arguments)
     assert (0, b"", b"") == (result.returncode, result.stdout, result.stderr)
+
+
+@pytest.mark.parametrize("arguments", [("--exit-zero", "hook"), ("hook", "--exit-zero")])
+def test_exit_zero_may_stand_before_and_after(here: Surroundings, arguments: tuple[str, ...]) -> None:
+    """As with every command; it takes no event's place, and even a wrong environment is silent."""
+    for environment in ({}, {"QUOTAD_SOCKET": "rel/ative"}):
+        result = subprocess.run(
+            here.command(*arguments, "SessionEnd"),
+            input=hook("SessionEnd").encode(),
+            env=here.environment | environment,
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
+        assert (0, b"", b"") == (result.returncode, result.stdout, result.stderr)
+    assert ["session_end"] == [line["type"] for line in lines(here)]
 
 
 @pytest.mark.parametrize(

@@ -136,3 +136,32 @@ def test_a_booking_names_its_time_and_its_file() -> None:
     warning = "rewrite is larger than a window: it is alone in a fresh one."
     lines = booked_lines(scheduled(warning=warning), NOW_MS, view())
     assert_snapshot("booked", text.paint(lines, view()))
+
+
+def test_a_booking_for_now_says_how_to_start() -> None:
+    """Nothing starts by itself."""
+    reply = scheduled(scheduled_for=NOW)
+    said = text.paint(booked_lines(reply, NOW_MS, view()), view())
+    assert "api is booked for now." in said
+    assert said.endswith("Start it: quotactl start api")
+
+
+@pytest.mark.parametrize(
+    ("deadline", "warning"),
+    [
+        ("2026-11-22T13:00:00.000Z", "! It begins after its deadline, 14:00."),
+        ("2026-11-22T17:40:59.999Z", "! It ends after its deadline, 18:40."),
+        ("2026-11-22T17:41:00.000Z", ""),
+    ],
+)
+def test_a_booking_after_the_deadline_is_warned_about(deadline: str, warning: str) -> None:
+    """It begins at 14:41 and takes four hours."""
+    reply = scheduled(session=planned(deadline=deadline))
+    said = text.paint(booked_lines(reply, NOW_MS, view()), view()).split("\n")
+    assert [warning] * bool(warning) == [line for line in said if line.startswith("!")]
+
+
+def test_a_queue_that_is_not_the_files_is_said_first() -> None:
+    """Before a decision that may be about sessions that are gone."""
+    lines = decision_lines(decision(problem="line 7: tokens: must be a number"), NOW_MS, view())
+    assert text.paint(lines, view()).startswith("! line 7: tokens: must be a number\n\nStart now: api")

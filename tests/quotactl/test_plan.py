@@ -34,9 +34,27 @@ def test_a_plan_looks_like_its_snapshot(width: int) -> None:
 
 def test_a_plan_of_nothing_says_how_to_begin() -> None:
     """An empty table would look like a fault."""
-    said = shown({"windows": PLAN["windows"][2:3], "unplaced": [], "late": []}, 80)
+    said = shown({"windows": PLAN["windows"][2:3], "unplaced": [], "late": [], "problem": None}, 80)
     assert said.startswith("Nothing is planned.\n")
     assert "quotactl queue add" in said
+
+
+def test_a_queue_that_is_not_the_files_is_said_first() -> None:
+    """Even above an empty plan."""
+    empty = {"windows": [], "unplaced": [], "late": [], "problem": "line 7: no number"}
+    for reply in (PLAN | {"problem": "line 7: no number"}, empty):
+        assert shown(reply, 80).startswith("! line 7: no number\n\n")  # type: ignore[arg-type]
+
+
+def test_what_cannot_hold_its_time_stands_there_and_is_said() -> None:
+    """Below the windows, with what moves it."""
+    window = PLAN["windows"][1]
+    booked = window["placements"][0].copy()
+    booked["against"] = "has no room then"
+    said = shown(PLAN | {"windows": [window | {"placements": [booked]}]}, 80)
+    name = booked["session"]["id"]
+    assert f"! {name} has no room then: `quotactl schedule {name}` moves it." in said
+    assert "has no room" not in shown(PLAN, 80)
 
 
 @given(
@@ -45,12 +63,13 @@ def test_a_plan_of_nothing_says_how_to_begin() -> None:
 def test_no_line_is_too_wide(width: int, words: str, tokens: int, room: int, booked: bool) -> None:
     """In no width, with no id, reason or number."""
     odd = planned(words, phase=words, estimatedTokens=tokens, estimatedHours=999.9)
-    placement = PLAN["windows"][0]["placements"][0] | {"session": odd, "booked": booked}
+    placement = PLAN["windows"][0]["placements"][0] | {"session": odd, "booked": booked, "against": words}
     windows = [PLAN["windows"][0] | {"placements": [placement], "room": room}, *PLAN["windows"][1:]]
     reply: planning.PlanReply = {
         "windows": windows,
         "unplaced": [{"session": odd, "why": words}],
         "late": [words, "docs"],
+        "problem": words,
     }
     assert max(text.cells(line) for line in shown(reply, width).split("\n")) <= width
 

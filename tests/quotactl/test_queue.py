@@ -279,15 +279,32 @@ def test_a_file_is_taken_for_what_it_looks_like(
     """By its suffix, else by its beginning, unless it is said."""
     file = here.root / name
     file.write_text(content, encoding="utf-8")
-    with FakeDaemon(here.socket, {"queue.import": {"added": ["one", "two"]}}) as daemon:
+    with FakeDaemon(
+        here.socket, {"queue.import": {"added": ["one", "two"], "kept": [], "assumed": []}}
+    ) as daemon:
         result = here.run("queue", "import", str(file), *options)
     assert (0, "2 sessions planned: one, two.\n") == (result.exit_code, result.stdout)
     assert ("queue.import", {"text": content.removeprefix("\ufeff"), "form": form}) == daemon.asked[-1]
 
 
+def test_an_import_says_what_is_not_as_the_file_says(here: Surroundings) -> None:
+    """What stays as it was in the queue, and what got a number of tokens that nobody had said."""
+    file = here.root / "tasks.md"
+    file.write_text("- [ ] One")
+    reply = {"added": ["one", "two"], "kept": ["old", "older"], "assumed": ["two"]}
+    with FakeDaemon(here.socket, {"queue.import": reply}):
+        said = here.run("queue", "import", str(file)).stdout
+    assert said.splitlines() == [
+        "2 sessions planned: one, two.",
+        "In the queue already, and left as it is there: old, older.",
+        "Without a number of tokens, so 30k are assumed: two.",
+        "→ Say it better: quotactl queue edit two --tokens 60k",
+    ]
+
+
 def test_standard_input_is_a_file_too(here: Surroundings) -> None:
     """By the name that other programs give it."""
-    with FakeDaemon(here.socket, {"queue.import": {"added": []}}) as daemon:
+    with FakeDaemon(here.socket, {"queue.import": {"added": [], "kept": [], "assumed": []}}) as daemon:
         result = CliRunner().invoke(cli, ["queue", "import", "-"], obj=here.console(), input="- [ ] One")
     assert (0, "There is no new session in it.\n") == (result.exit_code, result.stdout)
     assert ("queue.import", {"text": "- [ ] One", "form": "markdown"}) == daemon.asked[-1]
@@ -312,7 +329,7 @@ def test_what_just_fits_is_sent(here: Surroundings) -> None:
     most = (
         wire.REQUEST_BYTES_MAX - 1024 - len(wire.request("queue.import", {"text": "", "form": "markdown"}, 1))
     )
-    with FakeDaemon(here.socket, {"queue.import": {"added": []}}):
+    with FakeDaemon(here.socket, {"queue.import": {"added": [], "kept": [], "assumed": []}}):
         file.write_bytes(b"x" * most)
         assert here.run("queue", "import", str(file)).exit_code == 0
         file.write_bytes(b"x" * (most + 1))
@@ -339,3 +356,53 @@ def test_what_is_added_but_blocked_says_what_it_waits_for(here: Surroundings) ->
     with FakeDaemon(here.socket, {"queue.add": planned(status="blocked", dependencies=["setup", "schema"])}):
         result = here.run("queue", "add", "--id", "api", "--tokens", "1")
     assert "waits for setup, schema" in result.stdout
+
+
+def test_a_queue_that_is_not_the_files_is_said_first() -> None:
+    """In the list, whether it is empty or not, and beside one session."""
+    problem: dict[str, object] = {"problem": "session-queue.json, line 7: no number"}
+    for reply in (LISTED | problem, EMPTY | problem):
+        assert listed(reply).startswith("! session-queue.json, line 7: no number\n\n")  # type: ignore[arg-type]
+    lines = show_lines(SHOWN | problem, NOW_MS, view())  # type: ignore[arg-type]
+    assert text.paint(lines, view()).startswith("! session-queue.json, line 7: no number\n\ndocs")
+
+
+def test_a_long_id_breaks_no_line_of_what_is_in_progress() -> None:
+    """When it began gives way to what it has spent."""
+    name = "a-session-with-a-very-long-id"
+    reply = LISTED | {"sessions": [RUNNING | {"id": name}], "runs": [run(name)]}
+    shown = listed(reply)
+    assert "in progress · 11.2k spent" in shown
+    assert len(shown.split("\n")) == 4
+
+
+@pytest.mark.parametrize(
+    ("session", "warning"),
+    [
+        ({"cwd": "/no/such/place"}, "! /no/such/place is no directory now; `start` needs it to be one."),
+        ({"cwd": "/"}, ""),
+        ({"cwd": "/", "deadline": "2026-11-21T10:00:00.000Z"}, "! Its deadline, Sat 11:00, has passed."),
+        ({"cwd": "/", "deadline": "2026-11-21T10:00:00.000Z", "status": "complete"}, ""),
+        ({"cwd": "/", "deadline": "2026-11-22T18:00:00.000Z"}, ""),
+        (
+            {
+                "cwd": "/",
+                "deadline": "2026-11-22T18:00:00.000Z",
+                "status": "scheduled",
+                "scheduledFor": "2026-11-22T17:00:00.000Z",
+            },
+            "! It ends after its deadline, 19:00.",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("command", "arguments"), [("add", ("--id", "api", "--tokens", "1")), ("edit", ("api", "--ready"))]
+)
+def test_what_may_have_been_meant_otherwise_is_said(
+    here: Surroundings, session: dict[str, object], warning: str, command: str, arguments: tuple[str, ...]
+) -> None:
+    """It is done all the same: a disk may not be mounted, and a deadline may be missed knowingly."""
+    with FakeDaemon(here.socket, {f"queue.{command}": planned(**session)}):
+        result = here.run("queue", command, *arguments)
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert [warning] * bool(warning) == [line for line in result.stdout.split("\n") if line.startswith("!")]

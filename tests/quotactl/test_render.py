@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from quotactl import text
 from quotactl.render import status_lines, status_text, window_label
 from quotad import wire
-from tests.quotactl.replies import daemon, idle, session, status, view, window
+from tests.quotactl.replies import daemon, idle, queue, session, status, view, window
 from tests.quotactl.snapshot import assert_snapshot
 
 WEEK = window(
@@ -137,7 +137,14 @@ STATUSES: Mapping[str, wire.StatusReply] = {
                 },
             ],
         ),
-        queue={"ready": 3, "blocked": 1, "scheduled": ["a"], "in_progress": [], "complete": 7},
+        queue=queue(
+            ready=3,
+            blocked=1,
+            scheduled=["a", "b"],
+            complete=7,
+            due=["a"],
+            next_at="2026-11-23T09:30:00.000Z",
+        ),
     ),
     "two-accounts": status(
         windows=[window(), idle(account="/home/ana/.claude-work", limit=500_000, remaining=500_000)],
@@ -209,11 +216,36 @@ def test_a_reset_that_is_due_is_not_negative() -> None:
     assert "resets 14:40, now" in shown
 
 
+def test_a_problem_of_several_lines_keeps_them() -> None:
+    """Each fault of a file on a line of its own, the code and the age behind the last."""
+    problem = {
+        "code": "x",
+        "message": "line 1: no id\nline 7: no number",
+        "since": "2026-11-22T09:00:00.000Z",
+    }
+    shown = status_text(status(daemon=daemon(problems=[problem])), view())
+    assert "! line 1: no id\n  line 7: no number (x, for 1 h)\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("planned", "shown"),
+    [
+        ({"scheduled": ["a"], "next_at": "2026-11-22T13:41:00.000Z"}, "1 booked for 14:41"),
+        ({"scheduled": ["a"], "due": ["a"]}, "due: a · 1 booked"),
+    ],
+)
+def test_a_booking_is_told_with_its_time(planned: dict[str, object], shown: str) -> None:
+    """Or that it has come."""
+    assert f"Queue\n  {shown}\n" in status_text(status(queue=queue(**planned)), view())
+
+
 def test_many_sessions_do_not_push_the_windows_away() -> None:
-    """Eight are listed, the rest is counted."""
-    shown = status_text(status(sessions=[session(id=str(number)) for number in range(11)]), view())
-    assert shown.count("~/src/shop_api") == 8
+    """Five are listed, the rest is counted; those that have spent nothing are no news."""
+    sessions = [session(id=str(number)) for number in range(8)]
+    shown = status_text(status(sessions=[*sessions, session(cwd="/idle", spent=0)]), view())
+    assert 5 == shown.count("~/src/shop_api")
     assert "  and 3 more" in shown
+    assert "/idle" not in shown
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import uuid
@@ -16,7 +18,7 @@ from quotad import wire
 from quotad.wire import planning
 from tests.quotactl.conftest import Surroundings
 from tests.quotactl.fake_daemon import Error, FakeDaemon
-from tests.quotactl.planned import DOCS, decision, later, nothing, planned, scheduled, smaller
+from tests.quotactl.planned import DOCS, decision, later, nothing, planned, run, scheduled, smaller
 from tests.quotactl.replies import status
 from tests.quotactl.snapshot import assert_snapshot
 from tests.quotactl.terminal import Terminal, wait_until
@@ -33,6 +35,10 @@ sys.exit(7)
 
 DOES_NOT_FIT = Error(
     code=wire.REFUSED, message="api no longer fits: 12k are available.", data={"code": "does-not-fit"}
+)
+STILL = (
+    "api is still in progress · 12k of 65k spent. `quotactl queue done api` when it is finished, or "
+    "`quotactl queue edit api --ready` to take it back."
 )
 SESSION = "5f0c1d2e-0000-4000-8000-00000000a001"
 
@@ -65,6 +71,24 @@ def at_home(here: Surroundings, **differing: object) -> planning.PlannedReply:
     return planned(cwd=str(directory), **differing)
 
 
+def ends_with(daemon: FakeDaemon, actual: int = 12_000, **differing: object) -> None:
+    """What the daemon knows of the session that was claimed once Claude Code has ended."""
+
+    def shown() -> planning.QueueShowReply:
+        claim = asked(daemon, "start")[-1]
+        mine = run("api", claude_session=claim["claude_session"], estimate=65_000, actual=actual)
+        session = planned(status="in_progress") | differing.pop("session", {})  # type: ignore[operator]
+        return {
+            "session": session,
+            "blocked_by": [],
+            "needed_by": [],
+            "runs": [run("api"), mine | differing],  # type: ignore[list-item]
+            "problem": None,
+        }
+
+    daemon.replies["queue.show"] = shown
+
+
 def asked(daemon: FakeDaemon, method: str) -> list[dict[str, object]]:
     """The parameters of each request of this method."""
     return [dict(params) for name, params in daemon.asked if name == method and isinstance(params, dict)]
@@ -76,7 +100,7 @@ def test_without_a_terminal_nothing_is_done_unasked(here: Surroundings) -> None:
         result = here.process("start")
     assert (0, "") == (result.returncode, result.stderr)
     assert "Start now: api" in result.stdout
-    assert "quotactl start api" in result.stdout
+    assert "quotactl start api --yes" in result.stdout
     assert ["hello", "next"] == [method for method, _ in daemon.asked]
 
 
@@ -96,14 +120,16 @@ def test_json_is_the_decision_and_nothing_is_done(here: Surroundings, reply: pla
     assert ["hello", "next"] == [method for method, _ in daemon.asked]
 
 
-def test_yes_claims_and_becomes_claude(here: Surroundings) -> None:
-    """Under the id of the claim, with agent and objectives, in the session's directory."""
+def test_yes_claims_and_runs_claude(here: Surroundings) -> None:
+    """Under the claim's id, with agent and objectives, in the session's directory; its exit code is ours."""
     with_claude(here)
     session = at_home(here)
     with FakeDaemon(here.socket, {"start": decision(session=session)}) as daemon:
+        ends_with(daemon)
         result = here.process("start", "--yes", "--hours", "4")
-    assert (7, "") == (result.returncode, result.stderr)
+    assert result.returncode == 7
     assert result.stdout.endswith("Claude Code here.\n")
+    assert " ".join(result.stderr.split()) == STILL
     (claim,) = asked(daemon, "start")
     called = Called(here)
     assert [
@@ -151,7 +177,7 @@ def test_a_session_started_from_within_claude_code_is_not_nested(here: Surroundi
 
 
 def test_claude_gets_its_signals_as_a_shell_gives_them(here: Surroundings) -> None:
-    """Python ignores SIGPIPE, and an ignored signal would stay so in every program that Claude Code runs."""
+    """Python ignores two, and what is ignored would stay so in every program that Claude Code runs."""
     program = here.root / "bin" / "claude"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\ngrep SigIgn /proc/$$/status\n", encoding="utf-8")
@@ -161,17 +187,19 @@ def test_claude_gets_its_signals_as_a_shell_gives_them(here: Surroundings) -> No
         pytest.skip("only Linux tells")
     with FakeDaemon(here.socket, {"start": decision(session=at_home(here))}):
         result = here.process("start", "--yes")
-    ignored = int(result.stdout.split("SigIgn:")[1], 16)
-    assert not ignored & 1 << 12
+    ignored = int(result.stdout.split("SigIgn:")[1].split()[0], 16)
+    assert not ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1)
 
 
 def test_json_and_yes_print_the_result_first(here: Surroundings) -> None:
     """One line for the program that asked, then Claude Code speaks."""
     with_claude(here)
     reply = decision(session=at_home(here))
-    with FakeDaemon(here.socket, {"start": reply}):
+    with FakeDaemon(here.socket, {"start": reply}) as daemon:
+        ends_with(daemon)
         result = here.process("start", "--yes", "--json")
     first, *rest = result.stdout.splitlines()
+    assert " ".join(result.stderr.split()) == STILL
     assert (reply, ["Claude Code here."]) == (json.loads(first), rest)
 
 
@@ -302,6 +330,7 @@ def test_here_books_nothing_unasked(here: Surroundings) -> None:
         result = here.run("start", "--here", "--session", SESSION)
     assert result.exit_code == 0
     assert "quotactl schedule api" in result.stdout
+    assert "quotactl start polish --here\n" in result.stdout
     assert [] == asked(daemon, "start")
 
 
@@ -349,7 +378,7 @@ def test_at_a_terminal_it_asks_for_hours_and_before_it_starts(here: Surroundings
         terminal.press(b"\r")
         assert terminal.wait() == 7
         assert "Claude Code here." in terminal.text
-    assert [{"hours": 4.0, "id": None}] == asked(daemon, "next")
+    assert [{"hours": None, "id": None}, {"hours": 4.0, "id": None}] == asked(daemon, "next")
     (claim,) = asked(daemon, "start")
     assert ("api", True) == (claim["id"], claim["only_if_it_fits"])
     assert Called(here).arguments[1] == claim["claude_session"]
@@ -436,8 +465,140 @@ def test_with_nothing_to_start_nothing_is_asked(here: Surroundings) -> None:
     """The reason is shown, and that is an answer."""
     with (
         FakeDaemon(here.socket, {"status": status(), "next": nothing()}),
-        Terminal(here, "start", "--hours", "1", rows=60) as terminal,
+        Terminal(here, "start", rows=60) as terminal,
     ):
         assert terminal.wait() == 0
         wait_until(lambda: "Every planned session waits" in terminal.drawn())
         assert "[Y/n" not in terminal.text
+        assert "How many hours" not in terminal.text
+
+
+def ending(here: Surroundings, source: str) -> None:
+    """A ``claude`` that ends as the line of Python says."""
+    with_claude(here, f"import os, signal, sys\n{source}\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "how", "code"),
+    [("sys.exit(3)", "with 3", 3), ("os.kill(os.getpid(), signal.SIGKILL)", "by SIGKILL", 137)],
+)
+def test_a_failure_that_spent_nothing_gives_the_claim_back(
+    here: Surroundings, source: str, how: str, code: int
+) -> None:
+    """Its tokens would stay promised to a session that nobody works on."""
+    ending(here, source)
+    with FakeDaemon(here.socket, {"start": decision(session=at_home(here)), "release": planned()}) as daemon:
+        ends_with(daemon, actual=0)
+        result = here.process("start", "--yes")
+    assert result.returncode == code
+    assert f"claude ended {how} before it spent anything: api is ready again.\n" == result.stderr
+    (claim,) = asked(daemon, "start")
+    assert [{"id": "api", "claude_session": claim["claude_session"]}] == asked(daemon, "release")
+
+
+@pytest.mark.parametrize(("source", "actual"), [("sys.exit(3)", 12_000), ("", 12_000), ("", 0)])
+def test_what_spent_or_did_not_fail_stays_in_progress(here: Surroundings, source: str, actual: int) -> None:
+    """It can be resumed; what there is to type is said."""
+    ending(here, source)
+    with FakeDaemon(here.socket, {"start": decision(session=at_home(here))}) as daemon:
+        ends_with(daemon, actual=actual)
+        result = here.process("start", "--yes")
+    said = " ".join((result.stderr or result.stdout).split())
+    assert said.endswith(STILL if actual else STILL.replace("12k", "0"))
+    assert (bool(source)) == bool(result.stderr)
+    assert [] == asked(daemon, "release")
+
+
+def test_what_claude_called_done_is_done(here: Surroundings) -> None:
+    """Then there is nothing left to type."""
+    ending(here, "")
+    with FakeDaemon(here.socket, {"start": decision(session=at_home(here))}) as daemon:
+        ends_with(daemon, outcome="complete", session={"status": "complete"})
+        result = here.process("start", "--yes")
+    assert (0, "") == (result.returncode, result.stderr)
+    assert result.stdout.endswith("\napi is complete.\n")
+
+
+def test_a_daemon_that_is_gone_meanwhile_is_no_failure_of_claude(here: Surroundings) -> None:
+    """Its exit code is passed on; what became of the session is to be looked up."""
+    ending(here, f"os.unlink({str(here.socket)!r}); sys.exit(4)")
+    with FakeDaemon(here.socket, {"start": decision(session=at_home(here))}):
+        result = here.process("start", "--yes")
+    assert result.returncode == 4
+    said = " ".join(result.stderr.split())
+    assert said.startswith("api may still be in progress (")
+    assert said.endswith("): quotactl queue show api")
+
+
+SLEEPER = """
+import os, signal, sys, time
+def ended(number, frame):
+    print("claude got", signal.Signals(number).name, flush=True)
+    sys.exit(5)
+for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    signal.signal(one, ended)
+print("claude is up", os.getpgid(0) == os.getpgid(os.getppid()), flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_what_ends_us_ends_claude(here: Surroundings, name: str) -> None:
+    """It is passed on, and we say what there is to say when Claude Code has ended."""
+    with_claude(here, SLEEPER)
+    with FakeDaemon(here.socket, {"start": decision(session=at_home(here))}) as daemon:
+        ends_with(daemon)
+        with Terminal(here, "start", "--yes", rows=60) as terminal:
+            terminal.shows("claude is up True")
+            terminal.process.send_signal(signal.Signals[name])
+            assert terminal.wait() == 5
+            assert f"claude got {name}" in terminal.text
+            assert "api is still in progress" in terminal.text
+
+
+def test_an_interrupt_is_for_claude_alone(here: Surroundings) -> None:
+    """From the keyboard both get it; one that only we get does nothing."""
+    with_claude(here, SLEEPER)
+    with FakeDaemon(here.socket, {"start": decision(session=at_home(here))}) as daemon:
+        ends_with(daemon)
+        with Terminal(here, "start", "--yes", rows=60) as terminal:
+            terminal.shows("claude is up True")
+            terminal.process.send_signal(signal.SIGINT)
+            terminal.process.send_signal(signal.SIGQUIT)
+            os.killpg(terminal.process.pid, signal.SIGINT)
+            assert terminal.wait() == 5
+            assert "claude got SIGINT" in terminal.text
+            assert "Traceback" not in terminal.text
+
+
+def test_when_claude_stops_so_do_we_and_go_on_with_it(here: Surroundings) -> None:
+    """Otherwise the shell would not get its terminal back."""
+    with_claude(
+        here, "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\nprint('claude goes on', flush=True)"
+    )
+    with FakeDaemon(here.socket, {"start": decision(session=at_home(here))}) as daemon:
+        ends_with(daemon)
+        with Terminal(here, "start", "--yes", rows=60) as terminal:
+            pid, status = os.waitpid(terminal.process.pid, os.WUNTRACED)
+            assert (terminal.process.pid, True) == (pid, os.WIFSTOPPED(status))
+            os.killpg(pid, signal.SIGCONT)
+            assert terminal.wait() == 0
+            assert "claude goes on" in terminal.text
+
+
+def test_a_session_without_objectives_is_warned_about(here: Surroundings) -> None:
+    """Claude would begin without knowing what to do."""
+    bare = at_home(here, objectives=[], phase="")
+    with FakeDaemon(here.socket, {"next": decision(session=bare)}):
+        said = " ".join(here.run("start").stdout.split())
+    assert "! It has no objectives: Claude is told only its id. `quotactl queue edit api --objective" in said
+
+
+def test_a_booked_session_is_moved_and_not_booked_again(here: Surroundings) -> None:
+    """It has its time; the hint does not pretend otherwise."""
+    booked = planned(status="scheduled", scheduledFor="2026-11-22T13:41:00.000Z")
+    with FakeDaemon(here.socket, {"next": later(session=booked)}):
+        said = here.run("start", "api").stdout
+    assert "Move it: quotactl schedule api" in said
+    assert "quotactl start polish --yes" in said

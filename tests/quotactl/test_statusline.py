@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from quotactl import quick
 from quotad import status_line, wire
+from quotad.domain import reading
 from quotad.domain.level import level_of
 from quotad.places import default_places
 from quotad.status_line import DAY, HOUR, MINUTE, View, Window
@@ -25,6 +26,7 @@ from tests.quotactl.fake_daemon import Error, FakeDaemon, Raw, Silence
 from tests.quotactl.terminal import SECONDS, wait_until
 
 NOW = wire.instant("2026-11-22T10:00:00.000Z")
+AN_HOUR_AHEAD = int(time.time()) + 3600
 LINE = '\x1b[33mmoderate\x1b[0m  5h ██░░ \\ "61%"'
 HEAVY = {
     "argparse",
@@ -89,6 +91,16 @@ def test_the_daemon_gets_what_claude_code_said(here: Surroundings) -> None:
     ] == daemon.asked
 
 
+def test_what_no_request_can_hold_does_not_silence_the_daemon(here: Surroundings) -> None:
+    """It draws its line from what it knows."""
+    with FakeDaemon(here.socket, {"statusline": {"line": "5h 61%"}}) as daemon:
+        result = run(here, stdin=json.dumps({"x": "é" * 2_000_000}, ensure_ascii=False))
+    assert b"5h 61%\n" == result.stdout
+    ((_, params),) = daemon.asked
+    assert isinstance(params, dict)
+    assert not params["text"]
+
+
 @pytest.mark.parametrize("columns", ["", "wide", "-3", "0", "99999"])
 def test_a_width_that_is_none_is_eighty(here: Surroundings, columns: str) -> None:
     """Before 2.1.153 there is none."""
@@ -144,9 +156,9 @@ def test_without_a_daemon_claude_code_s_own_words_are_shown(here: Surroundings) 
     [
         {},
         {"five_hour": None},
-        {"five_hour": {"used_percentage": True, "resets_at": 9_999_999_999}},
-        {"five_hour": {"used_percentage": 1_793_624_400, "resets_at": 9_999_999_999}},
-        {"five_hour": {"used_percentage": float("nan"), "resets_at": 9_999_999_999}},
+        {"five_hour": {"used_percentage": True, "resets_at": AN_HOUR_AHEAD}},
+        {"five_hour": {"used_percentage": 1_793_624_400, "resets_at": AN_HOUR_AHEAD}},
+        {"five_hour": {"used_percentage": float("nan"), "resets_at": AN_HOUR_AHEAD}},
         {"five_hour": {"used_percentage": 50, "resets_at": 1_000}},
         {"five_hour": {"used_percentage": 50, "resets_at": "2026-11-22T10:00:00Z"}},
         {"five_hour": {"used_percentage": 50, "resets_at": 9e99}},
@@ -201,7 +213,8 @@ def former(here: Surroundings, command: object) -> None:
     """As ``claude install`` leaves it."""
     state = Path(here.environment["QUOTAD_STATE_DIR"])
     state.mkdir(exist_ok=True)
-    (state / "statusline-before.json").write_text(json.dumps({"command": command}))
+    root = str(Path(here.environment["CLAUDE_CONFIG_DIR"]).resolve())
+    (state / "statusline-before.json").write_text(json.dumps({root: command, "/other": "echo other"}))
 
 
 def test_the_former_status_line_gets_the_same_and_follows_ours(here: Surroundings) -> None:
@@ -211,6 +224,16 @@ def test_the_former_status_line_gets_the_same_and_follows_ours(here: Surrounding
     with FakeDaemon(here.socket, {"statusline": {"line": "ours"}}):
         result = run(here, stdin=text, COLUMNS="90")
     assert (0, f"ours\n{text}\n90\n", b"") == (result.returncode, result.stdout.decode(), result.stderr)
+
+
+def test_a_former_one_is_that_of_its_own_directory(here: Surroundings, tmp_path: Path) -> None:
+    """People keep an account in each; a link to one is the same one."""
+    former(here, "echo theirs")
+    other, link = tmp_path / "another", tmp_path / "link"
+    link.symlink_to(here.environment["CLAUDE_CONFIG_DIR"])
+    with FakeDaemon(here.socket, {"statusline": {"line": "ours"}}):
+        outputs = [run(here, stdin="{}", CLAUDE_CONFIG_DIR=str(root)).stdout for root in (other, link)]
+    assert [b"ours\n", b"ours\ntheirs\n"] == outputs
 
 
 def test_a_former_one_that_reads_nothing_or_much_is_served(here: Surroundings) -> None:
@@ -420,6 +443,19 @@ def test_no_line_is_longer_than_its_terminal(
 def test_levels_are_the_domain_s(percent: float) -> None:
     """The client may not import them, so they stand twice, and are the same."""
     assert level_of(percent).value == status_line.level_of(percent)
+
+
+def test_what_makes_sense_is_the_domain_s() -> None:
+    """So do these: how much a percentage may be, and how far ahead a reset."""
+    assert reading.PERCENT_MOST == status_line.PERCENT_MOST
+    windows = {name: reading.window_length(name) + reading.RESET_JITTER for name, _ in status_line.AHEAD_MOST}
+    assert windows == dict(status_line.AHEAD_MOST)
+
+
+def test_a_little_over_all_is_shown_as_it_is_said(here: Surroundings) -> None:
+    """With and without a daemon: 105 has been seen."""
+    result = run(here, stdin=said(five_hour=(105, soon())), NO_COLOR="1")
+    assert "105%" in result.stdout.decode()
 
 
 def test_help_is_for_people(here: Surroundings) -> None:

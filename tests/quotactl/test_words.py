@@ -82,6 +82,7 @@ def test_what_is_two_seconds_old_is_of_now() -> None:
         ("2026-11-29T08:00:00.000Z", "29 Nov 09:00"),
         ("2026-10-25T00:30:00.000Z", "25 Oct 02:30"),
         ("2026-10-25T01:30:00.000Z", "25 Oct 02:30"),
+        ("2027-12-01T22:59:00.000Z", "1 Dec 2027 23:59"),
     ],
 )
 def test_a_time_is_local_and_has_a_day_if_it_is_not_today(instant: str, shown: str) -> None:

@@ -6,8 +6,16 @@ from dataclasses import replace
 
 from quotad.domain.instant import HOUR, MINUTE, Instant
 from quotad.domain.level import level_of
-from quotad.domain.notice import Basis, DueNotice, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
-from quotad.domain.queue import PlannedId
+from quotad.domain.notice import (
+    Basis,
+    DueNotice,
+    MovedNotice,
+    ProblemNotice,
+    ResetNotice,
+    SessionNotice,
+    ThresholdNotice,
+)
+from quotad.domain.queue import PlannedId, ScheduleReason
 from quotad.domain.usage import AccountId, SessionId
 from quotad.sinks.wording import Payload, Urgency, Words
 from quotad.wire import instant
@@ -69,3 +77,11 @@ PAYLOAD: Payload = {
 def due(phase: str = "", available: int | None = 48_000) -> DueNotice:
     """A planned session's time has come."""
     return DueNotice(PlannedId("docs"), phase, 30_000, 1.5, available, NOW, NOW)
+
+
+def moved(
+    phase: str = "", *, others: int = 0, reason: ScheduleReason = ScheduleReason.QUOTA_EXCEEDED
+) -> MovedNotice:
+    """A planned session's time had come in vain."""
+    at = NOW + 5 * HOUR + MINUTE
+    return MovedNotice(PlannedId("docs"), phase, 30_000, NOW, at, reason, others, NOW)

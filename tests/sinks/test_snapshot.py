@@ -34,6 +34,7 @@ from tests.sinks.waiting import StandingClock, names, settled, until
 WINDOW = WindowStanding(
     account=ACCOUNT,
     name="five_hour",
+    length=5 * HOUR,
     opened_at=NOW - HOUR,
     resets_at=NOW + 4 * HOUR,
     limit=200_000,
@@ -115,7 +116,25 @@ QUOTA_TEXT = """\
       "endTime": "2026-11-22T09:50:00.000Z"
     }
   ],
-  "scheduledSessions": []
+  "scheduledSessions": [],
+  "windows": [
+    {
+      "name": "five_hour",
+      "resetTime": "2026-11-22T14:00:00.000Z",
+      "tokensUsed": 12345,
+      "limit": 200000,
+      "remaining": 187655,
+      "percent": 6.2
+    },
+    {
+      "name": "seven_day",
+      "resetTime": "2026-11-22T14:00:00.000Z",
+      "tokensUsed": 12345,
+      "limit": null,
+      "remaining": 187655,
+      "percent": 6.2
+    }
+  ]
 }
 """
 

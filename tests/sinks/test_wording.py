@@ -14,6 +14,7 @@ from quotad import wire
 from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND
 from quotad.domain.level import ADVICE
 from quotad.domain.notice import Basis, Notice
+from quotad.domain.queue import ScheduleReason
 from quotad.sinks.wording import (
     BODY_CHARS_MAX,
     LATE,
@@ -23,7 +24,7 @@ from quotad.sinks.wording import (
     window_words,
     words_of,
 )
-from tests.sinks.notices import NOW, due, problem, reset, session_end, threshold
+from tests.sinks.notices import NOW, due, moved, problem, reset, session_end, threshold
 
 # Each a title, a body and an urgency, as they read at 10:00 in UTC.
 TEXTS: dict[str, tuple[Notice, str, str, Urgency]] = {
@@ -37,6 +38,24 @@ TEXTS: dict[str, tuple[Notice, str, str, Urgency]] = {
         due(available=None),
         "Time for docs",
         "It is planned with 30k tokens and 1.5 h. `quotactl start docs` starts it.",
+        Urgency.NORMAL,
+    ),
+    "a planned session that was moved": (
+        moved("Guide"),
+        "Moved: docs (Guide)",
+        (
+            "Its time came at 10:00, but the quota is used up (30k tokens are planned). "
+            "It is booked at 15:01 now."
+        ),
+        Urgency.NORMAL,
+    ),
+    "a planned session that was moved with others": (
+        moved(others=2, reason=ScheduleReason.DEPENDENCY),
+        "Moved: docs",
+        (
+            "Its time came at 10:00, but what it comes after is not done (30k tokens are planned). "
+            "It is booked at 15:01 now. 2 more had to be moved, too."
+        ),
         Urgency.NORMAL,
     ),
     "plenty, of a threshold that was set low": (

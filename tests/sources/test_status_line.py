@@ -14,7 +14,7 @@ from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant
 from quotad.domain.reading import PERCENT_MOST, RESET_JITTER, Reading, ReadingSource
 from quotad.domain.usage import SessionId
 from quotad.sources import status_line, usage_cache
-from quotad.sources.status_line import SESSION_ID_CHARACTERS_MAX, StatusLine, decode
+from quotad.sources.status_line import QUOTED_CHARACTERS_MAX, SESSION_ID_CHARACTERS_MAX, StatusLine, decode
 from tests.domain.build import T0
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -77,14 +77,23 @@ def test_anthropics_claude_code_60263_an_epoch_in_the_percentage() -> None:
     }
     decoded = decode(json.dumps({"session_id": "s", "rate_limits": limits}), T0)
     assert [("seven_day", 23.0)] == [(one.window, one.percent) for one in decoded.readings]
-    assert ("five_hour.percentage: must lie between 0 and 110, is 1.79362e+09",) == decoded.refused
+    assert ("five_hour.percentage: must lie between 0 and 110, is 1793620800",) == decoded.refused
 
 
 @pytest.mark.parametrize("percent", [float("nan"), float("inf"), -float("inf"), True, "61", None, [61], {}])
 def test_what_is_no_number_is_refused(percent: object) -> None:
-    """NaN and booleans are numbers to a careless reader."""
+    """NaN and booleans are numbers to a careless reader. The value is quoted."""
     decoded = line(percent)
-    assert ((), ("five_hour.used_percentage: must be a number",)) == (decoded.readings, decoded.refused)
+    reason = f"five_hour.used_percentage: must be a number, is {json.dumps(percent)}"
+    assert ((), (reason,)) == (decoded.readings, decoded.refused)
+
+
+def test_a_long_value_is_quoted_in_part() -> None:
+    """A reason is for people to read."""
+    reason = f'five_hour.used_percentage: must be a number, is "{"x" * (QUOTED_CHARACTERS_MAX - 1)}...'
+    assert (reason,) == line("x" * 1000).refused
+    short = "x" * (QUOTED_CHARACTERS_MAX - 2)
+    assert (f'five_hour.used_percentage: must be a number, is "{short}"',) == line(short).refused
 
 
 def test_nan_in_one_window_spares_the_other() -> None:
@@ -128,12 +137,13 @@ def test_the_three_scales_are_told_apart_by_name_and_never_by_value() -> None:
 def test_a_reset_is_epoch_seconds(resets: object) -> None:
     """ISO times belong to the cached response."""
     decoded = line(61, resets)
-    assert ((), ("five_hour.resets_at: must be epoch seconds",)) == (decoded.readings, decoded.refused)
+    reason = f"five_hour.resets_at: must be epoch seconds, is {json.dumps(resets)}"
+    assert ((), (reason,)) == (decoded.readings, decoded.refused)
 
 
 def test_a_reset_in_milliseconds_lies_too_far_ahead() -> None:
     """No window is fifty thousand years long."""
-    expected = ("five_hour.reset: lies further ahead than the window is long",)
+    expected = (f"five_hour.reset: lies further ahead than the window is long, is {RESET * 1000}",)
     assert expected == line(61, RESET * 1000).refused
 
 
@@ -173,8 +183,8 @@ def test_what_is_no_session_id_names_no_session(identity: object) -> None:
         ("[" * 100_000, "the text is not JSON"),
         ('{"a": ' + "1" * 5000 + "}", "the text is not JSON"),
         ("[]", "the text is no JSON object"),
-        ('{"rate_limits": []}', "rate_limits: must be an object"),
-        ('{"rate_limits": {"five_hour": 61}}', "five_hour: must be an object"),
+        ('{"rate_limits": []}', "rate_limits: must be an object, is []"),
+        ('{"rate_limits": {"five_hour": 61}}', "five_hour: must be an object, is 61"),
     ],
 )
 def test_what_cannot_be_read_is_named(text: str, reason: str) -> None:

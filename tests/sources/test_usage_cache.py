@@ -97,7 +97,7 @@ def test_the_last_of_two_equal_keys_holds() -> None:
         (five_hour(61, 1_793_624_400), "five_hour: the reset must be an ISO time"),
         (five_hour(61, "soon"), "five_hour: the reset must be an ISO time with an offset"),
         (five_hour(61, "2026-11-02T13:00:00"), "five_hour: the reset must be an ISO time with an offset"),
-        (five_hour(1_793_624_400), "five_hour: percentage: must lie between 0 and 110, is 1.79362e+09"),
+        (five_hour(1_793_624_400), "five_hour: percentage: must lie between 0 and 110, is 1793624400"),
     ],
 )
 def test_what_is_no_reading_is_named(utilization: object, reason: str) -> None:

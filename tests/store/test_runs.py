@@ -38,12 +38,27 @@ def test_runs_come_back_as_they_were(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_what_became_of_a_run_takes_its_place(outcome: Outcome) -> None:
-    """One planned session has one run with one Claude Code session, and several with several."""
+    """What is known of a run is replaced; one that was started at another instant is another."""
     ended = replace(FIRST, ended=T0 + HOUR, actual=31_000, outcome=outcome)
     with closing(LedgerFile(in_memory())) as ledger:
         for run in (FIRST, AGAIN, replace(FIRST, ended=T0 + 1), ended):
             ledger.keep_run(ANA, run)
         assert [ended, AGAIN] == ledger.runs(ANA)
+        once_more = replace(FIRST, started=T0 + 2 * HOUR)
+        ledger.keep_run(ANA, once_more)
+        assert [ended, AGAIN, once_more] == ledger.runs(ANA)
+
+
+def test_a_forgotten_run_never_was() -> None:
+    """Only this one, and only of this account; what is not there can be forgotten, too."""
+    with closing(LedgerFile(in_memory())) as ledger:
+        for run in (FIRST, AGAIN):
+            ledger.keep_run(ANA, run)
+        ledger.keep_run(BEN, FIRST)
+        ledger.forget_run(ANA, FIRST)
+        ledger.forget_run(ANA, OTHER)
+        ledger.forget_run(AccountId("/nobody"), AGAIN)
+        assert ([AGAIN], [FIRST]) == (ledger.runs(ANA), ledger.runs(BEN))
 
 
 SYNCED = """
