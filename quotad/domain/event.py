@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from quotad.domain.instant import Instant
+from quotad.domain.instant import DAY, Instant, Millis
 from quotad.domain.queue import PlannedId
 
 EventStatus: TypeAlias = Literal["CONFIRMED", "CANCELLED"]
 """As RFC 5545 writes it."""
+
+
+CANCELLED_KEPT: Millis = 7 * DAY
+"""How long a cancelled event is still written: slow subscribers look once a day."""
 
 
 class EventRow(NamedTuple):
@@ -26,3 +30,7 @@ class EventRow(NamedTuple):
     status: EventStatus
     starts: Instant
     changed: Instant
+
+    def is_current(self, now: Instant) -> bool:
+        """Whether the event is still to be written."""
+        return self.status != "CANCELLED" or now - self.changed < CANCELLED_KEPT

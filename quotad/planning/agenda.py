@@ -24,7 +24,7 @@ from quotad.domain.usage import AccountId, SessionId
 from quotad.engine import Engine
 from quotad.planning.queue_file import QueueFile, QueueInvalid, file_text
 from quotad.planning.record import Record
-from quotad.sinks.calendar import is_current, reconciled
+from quotad.sinks.calendar import reconciled
 from quotad.sinks.calendar_file import Calendar
 from quotad.store.thread import LedgerThread
 
@@ -89,7 +89,7 @@ class Agenda:
     def current_events(self) -> list[EventRow]:
         """Those that are still written, next first."""
         now = self._clock.now()
-        return [row for row in self.events if is_current(row, now)]
+        return [row for row in self.events if row.is_current(now)]
 
     async def spent(self) -> dict[SessionId, int]:
         """What the Claude Code sessions of open runs have spent, on the scale of ``Run.spent_before``."""

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from quotad.domain.event import EventRow, EventStatus
-from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant, Millis
+from quotad.domain.instant import HOUR, MINUTE, SECOND, Instant, Millis
 from quotad.domain.queue import Planned, Priority, Queue, ScheduleReason, Status
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ CANCELLED: EventStatus = "CANCELLED"
 
 ALARMS: tuple[Millis, ...] = (30 * MINUTE, 5 * MINUTE)
 """How long before a session its calendar reminds of it."""
-CANCELLED_KEPT: Millis = 7 * DAY
-"""How long a cancelled event is still written: slow subscribers look once a day."""
 REFRESH: Millis = HOUR
 """How often a subscriber is asked to look again; many look less often."""
 SUMMARY_CHARS_MAX = 200
@@ -143,11 +141,6 @@ def cancelled(row: EventRow, now: Instant) -> EventRow:
 def _changed(row: EventRow, now: Instant) -> EventRow:
     # A clock that was set back must not make the later version look like the earlier one.
     return row._replace(sequence=row.sequence + 1, changed=max(now, row.changed))
-
-
-def is_current(row: EventRow, now: Instant) -> bool:
-    """Whether the event is still to be written: cancelled ones are for a week."""
-    return row.status != CANCELLED or now - row.changed < CANCELLED_KEPT
 
 
 def shown(planned: Planned, starts: Instant) -> Shown:

@@ -15,7 +15,7 @@ from quotad.domain.event import EventRow
 from quotad.domain.instant import Instant
 from quotad.domain.queue import Planned, PlannedId, Queue
 from quotad.sinks import durable
-from quotad.sinks.calendar import event_text, feed_of, file_of, is_current, is_made_of
+from quotad.sinks.calendar import event_text, feed_of, file_of, is_made_of
 
 DIRECTORY_MODE = 0o700
 
@@ -62,7 +62,7 @@ class Calendar:
     async def _write(
         self, rows: Iterable[EventRow], queue: Queue, now: Instant, anew: Collection[Path]
     ) -> None:
-        current = sorted((row for row in rows if is_current(row, now)), key=_order)
+        current = sorted((row for row in rows if row.is_current(now)), key=_order)
         # Files are read and events are put into words there: neither may hold up the loop.
         outdated = await asyncio.to_thread(self._outdated, current, queue, anew)
         faults = [fault for path, content in outdated if (fault := await _replaced(path, content))]

@@ -46,7 +46,7 @@ HIGH, LOW = Priority.HIGH, Priority.LOW
 
 def decided(
     *sessions: Planned,
-    rooms: tuple[Room, ...] = (five_hour(),),
+    rooms: Sequence[Room] = (five_hour(),),
     hours: float | None = None,
     runs: tuple[Run, ...] = (),
 ) -> Decision:

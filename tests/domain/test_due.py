@@ -8,6 +8,7 @@ from quotad.domain.effects import Effect, KeepRuns, Rebook, WakeAt
 from quotad.domain.inputs import CaughtUp, Moved, QueueSeen, QuietChanged, Seen, Woke
 from quotad.domain.instant import HOUR, MINUTE, Instant
 from quotad.domain.notice import DueNotice, MovedNotice
+from quotad.domain.policy import Policy
 from quotad.domain.queue import Outcome, Planned, PlannedId, Queue, Run, Status
 from quotad.domain.session import LogKind
 from quotad.domain.standing import standing
@@ -59,6 +60,22 @@ def test_time_is_asked_for() -> None:
     """Nothing happens until a session is due, and yet it is announced in time."""
     effects = play(started(), (seen(booked()), T0))
     assert [WakeAt(AT)] == [effect for effect in effects if isinstance(effect, WakeAt)]
+
+
+def test_without_an_account_a_queue_waits() -> None:
+    """Nobody's quota is known: nothing is announced, and no run ends."""
+    state = State(Policy())
+    run = Run(PlannedId("docs"), SessionId("s"), T0, 30_000)
+    assert [] == kept(play(state, (seen(booked(at=T0), runs=(run,)), T0)))
+    assert {} == standing(state, T0).spent
+
+
+def test_while_the_past_is_read_back_nothing_is_due() -> None:
+    """What was spent is not known yet."""
+    state = started()
+    play(state, (seen(booked()), T0))
+    state.accounts[ANA].recalling = True
+    assert [] == due_ids(play(state, (Woke(), AT)))
 
 
 def test_a_session_is_due_from_its_instant_on() -> None:

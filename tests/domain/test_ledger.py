@@ -45,6 +45,18 @@ def test_a_replay_counts_nothing() -> None:
     assert (1, Tokens(output=100)) == (totals.messages, totals.tokens)
 
 
+def test_a_call_that_leaves_a_quarter_hour_leaves_the_sums_beside_it() -> None:
+    """Another model of the same session stays; and of two estimates one goes before the other."""
+    rows = (call("m", T0 + HOUR, model="claude-haiku-4-5"), call("n", T0 + HOUR, output=7))
+    ledger = ledger_of(*rows, call("m", T0, model="claude-haiku-4-5"))
+    assert {"claude-opus-5": Tokens(output=7)} == ledger.totals(T0 + HOUR, T0 + 2 * HOUR).models
+    results = (log(LogKind.TOOL_RESULT, T0 + minute, tool="Read", session="e") for minute in (1, 2))
+    ledger = ledger_of(*results)
+    assert 1600 == ledger.totals(T0, T0 + HOUR).estimated
+    assert ledger.measure(SessionId("e"))
+    assert 0 == ledger.totals(T0, T0 + HOUR).estimated
+
+
 def test_it_tells_which_messages_it_holds() -> None:
     """Those whose call is here, of any that are asked about."""
     ledger = ledger_of(call("m"), call("n"))

@@ -14,12 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar as Parsed
 
-from quotad.domain.event import EventRow
+from quotad.domain.event import CANCELLED_KEPT, EventRow
 from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND
 from quotad.domain.queue import Planned, PlannedId, ScheduleReason, Status
 from quotad.sinks.calendar import (
     CANCELLED,
-    CANCELLED_KEPT,
     CONFIRMED,
     DESCRIPTION_CHARS_MAX,
     LATEST,
@@ -28,7 +27,6 @@ from quotad.sinks.calendar import (
     confirmed,
     event_text,
     file_of,
-    is_current,
     is_made_of,
     new_uid,
     reconciled,
@@ -157,14 +155,6 @@ def test_a_session_without_a_booking_has_nothing_to_confirm() -> None:
 def test_a_clock_that_was_set_back_does_not_make_a_later_version_older() -> None:
     """The time of the change stays."""
     assert NOW == cancelled(ROW, NOW - DAY).changed
-
-
-def test_a_cancelled_event_is_written_for_a_week() -> None:
-    """Not a millisecond longer; a confirmed one always."""
-    off = cancelled(ROW, NOW)
-    assert is_current(off, NOW + CANCELLED_KEPT - 1)
-    assert not is_current(off, NOW + CANCELLED_KEPT)
-    assert is_current(ROW, NOW + 365 * DAY)
 
 
 @given(
