@@ -8,17 +8,21 @@ package; and where everything is installed (``CI=true``) a skip is a failure.
 from __future__ import annotations
 
 import asyncio
+import compileall
 import gc
 import inspect
 import os
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 LoopReport: TypeAlias = dict[str, object]
+
+CHECKOUT = Path(__file__).parents[1]
 
 UNDER_CI = os.environ.get("CI") == "true"
 
@@ -43,7 +47,7 @@ settings.register_profile(
     deadline=None,
     database=None,
     derandomize=True,
-    max_examples=300,
+    max_examples=100,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -59,6 +63,13 @@ def foreign_surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         for name in (*OWN_DIRECTORIES, *OWN_SETTINGS):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bytecode() -> None:
+    """The processes that tests start find bytecode, as those of an installed program do; they write none."""
+    for package in ("quotad", "quotactl"):
+        compileall.compile_dir(CHECKOUT / package, quiet=1)
 
 
 @pytest.fixture(autouse=True)
