@@ -46,9 +46,11 @@ def updated(document: Document, there: Queue, queue: Queue) -> Document:
     entries = []
     said = document["sessions"]
     assert isinstance(said, list)
-    for entry, old in zip(said, there.sessions, strict=True):
-        if old.id in after:
-            entries.append(_entry(entry, _members(old), _members(after[old.id])))
+    for entry in said:
+        # By id: new sessions come last in the file, wherever they stand in the queue.
+        which = PlannedId(entry["id"])
+        if which in after:
+            entries.append(_entry(entry, _members(before[which]), _members(after[which])))
     entries += [_entry({}, {}, _members(each)) for each in queue.sessions if each.id not in before]
     document = {**document, "sessions": entries}
     if isinstance(document.get("totalEstimate"), int | float):

@@ -475,6 +475,14 @@ def test_an_export_is_the_file_or_the_one_that_would_be_made(full: QueueFile, pa
     assert json.loads(file_text(full.latest(), path, NOW))["sessions"] == []
 
 
+def test_new_sessions_may_stand_before_old_ones(path: Path) -> None:
+    """In the queue; in the file they come last, and the next change finds each by its id."""
+    file = QueueFile(path)
+    for ids in (("a", "b"), ("new", "b"), ("a", "b")):
+        write(file, Queue(tuple(plan(one) for one in ids)))
+        assert set(ids) == {each.id for each in QueueFile(path).read().queue.sessions}
+
+
 texts = st.text(st.characters(), max_size=8)
 names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,9}\Z").filter(lambda name: name != "all")
 instants = st.integers(0, 4_000_000_000_000)
