@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from quotad import wire
 from quotad.clock import Clock
@@ -43,8 +44,7 @@ class Identity(NamedTuple):
     started_at: Instant
 
 
-@dataclass(slots=True)
-class Answers:
+class Answers(Struct):
     """The parts that answers are made of; ``intake`` is replaced by a reload."""
 
     identity: Identity

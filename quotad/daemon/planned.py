@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeVar
+
+from msgspec import Struct
 
 from quotad import wire
 from quotad.domain.instant import Instant
@@ -26,8 +27,7 @@ SESSION_CHARACTERS_MAX = 128
 """Claude Code's ids are UUIDs of 36."""
 
 
-@dataclass(slots=True)
-class PlannedAnswers:
+class PlannedAnswers(Struct):
     """The methods of the queue, the decision, the plan and the calendar; a reload replaces ``intake``."""
 
     intake: Intake

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from quotad import status_line
 from quotad.domain.instant import Instant
@@ -55,8 +56,7 @@ class _Height(NamedTuple):
     resets_at: Instant
 
 
-@dataclass(slots=True)
-class _Told:
+class _Told(Struct):
     """What one session knows: what its user was shown, what Claude was told, and what both heard is due."""
 
     shown: dict[str, _Height] = field(default_factory=dict)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from quotad import instance, settings
 from quotad.clock import Clock
@@ -31,8 +32,7 @@ SOCKET_TROUBLE = "socket-unavailable"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Upkeep:
+class Upkeep(Struct):
     """The parts that are looked after; ``settings`` and ``intake`` are replaced by a reload."""
 
     settings: Settings

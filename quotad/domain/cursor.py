@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from quotad.domain.instant import Instant
 from quotad.domain.reading import Reading
@@ -35,8 +36,7 @@ class Cursor(NamedTuple):
     malformed: int
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """What was taken in from one account's files in one go; its cursors cover exactly its events."""
 
     account: AccountId

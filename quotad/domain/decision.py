@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from itertools import compress
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant, Millis
 from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
@@ -56,8 +58,7 @@ class Blocked(NamedTuple):
     by: tuple[PlannedId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The answer for now.
 
     ``available``: what the chosen session may spend now (its own booking counted in); None when no window

@@ -6,7 +6,9 @@ And the runs of those that were started: whether their Claude Code sessions stil
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from quotad.domain.effects import Announce
 from quotad.domain.instant import CLOCK_SLACK, MINUTE, Instant
@@ -29,8 +31,7 @@ from quotad.domain.state import Account, State
 DUE = "due"
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """Sessions whose time has come: those that can start, and those that the quota is not there for."""
 
     ready: tuple[Planned, ...]

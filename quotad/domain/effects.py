@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from quotad.domain.instant import Instant
 from quotad.domain.notice import Mark, Notice
@@ -11,36 +11,31 @@ from quotad.domain.queue import PlannedId, Run
 from quotad.domain.usage import AccountId, SessionId
 
 
-@dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(Struct, frozen=True):
     """Remember the marks for good, then show the notice."""
 
     notice: Notice
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """The standing is another one: snapshots and subscribers want to know."""
 
 
-@dataclass(frozen=True, slots=True)
-class WakeAt:
+class WakeAt(Struct, frozen=True):
     """Submit ``Woke`` at this instant, or earlier."""
 
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
+class Recall(Struct, frozen=True):
     """Read back what the ledger on disk holds from ``since`` on."""
 
     account: AccountId
     since: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
+class Anchor(Struct, frozen=True):
     """Find where the chains resume: follow them through the ledger on disk up to ``before``."""
 
     account: AccountId
@@ -49,15 +44,13 @@ class Anchor:
     sessions: tuple[SessionId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rebook:
+class Rebook(Struct, frozen=True):
     """Their time has come, but the quota is not there: move them to the earliest time that has room."""
 
     ids: tuple[PlannedId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeepRuns:
+class KeepRuns(Struct, frozen=True):
     """The Claude Code sessions of these runs ended, or go on after all: remember it for good."""
 
     runs: tuple[Run, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from quotad.domain.instant import Instant
 from quotad.domain.notice import Mark
@@ -14,8 +15,7 @@ from quotad.domain.session import LogEvent
 from quotad.domain.usage import AccountId, SessionId, UsageEvent
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """Something was read from an account's files."""
 
     account: AccountId
@@ -24,8 +24,7 @@ class Seen:
     readings: tuple[Reading, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Recalled:
+class Recalled(Struct, frozen=True):
     """What the ledger on disk knows from ``since`` on; the answer to ``Recall``."""
 
     account: AccountId
@@ -36,8 +35,7 @@ class Recalled:
     measured: frozenset[SessionId]
 
 
-@dataclass(frozen=True, slots=True)
-class Anchored:
+class Anchored(Struct, frozen=True):
     """Where chains resume, by window name and by session: the answer to ``Anchor``.
 
     The end of the last window (or five hours of a session) that opened before the horizon, which was
@@ -51,68 +49,58 @@ class Anchored:
     """Every session that was asked about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """What was announced before this start."""
 
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
+class CaughtUp(Struct, frozen=True):
     """Everything that was on disk at the start has been read."""
 
 
-@dataclass(frozen=True, slots=True)
-class FellBehind:
+class FellBehind(Struct, frozen=True):
     """Much is on disk that has not been read: other files, or another ledger."""
 
 
-@dataclass(frozen=True, slots=True)
-class Woke:
+class Woke(Struct, frozen=True):
     """Time moved; nothing else did."""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyChanged:
+class PolicyChanged(Struct, frozen=True):
     """The user's decisions are these from now on, for these accounts."""
 
     policy: Policy
     accounts: tuple[AccountId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class QuietChanged:
+class QuietChanged(Struct, frozen=True):
     """Quiet hours began or ended."""
 
     quiet: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemRaised:
+class ProblemRaised(Struct, frozen=True):
     """Something is wrong; the same code again replaces the message."""
 
     code: str
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemCleared:
+class ProblemCleared(Struct, frozen=True):
     """It is well again."""
 
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueueSeen:
+class QueueSeen(Struct, frozen=True):
     """The planned sessions are these now, and these are their runs, over and open."""
 
     queue: Queue
     runs: tuple[Run, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """Sessions were booked for later than the times given here, unasked; ``QueueSeen`` said so before."""
 
     times: Mapping[PlannedId, Instant]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from quotad.domain.instant import QUARTER, Instant
 from quotad.domain.policy import Policy
@@ -31,8 +32,7 @@ ESTIMATED = ""
 """The model, and the family, of what was only estimated: no model is named so."""
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(Struct):
     """What was used in a span: tokens by model, calls, and tokens that were only estimated."""
 
     models: dict[str, Tokens] = field(default_factory=dict)
@@ -59,8 +59,7 @@ _Part: TypeAlias = tuple[str, Tokens, int, int]
 """Model, tokens, calls, estimated tokens."""
 
 
-@dataclass(slots=True)
-class _Cell:
+class _Cell(Struct):
     """The sum of one session and model in one quarter hour."""
 
     tokens: Tokens = NO_TOKENS
@@ -68,8 +67,7 @@ class _Cell:
     estimated: int = 0
 
 
-@dataclass(slots=True)
-class _Quarter:
+class _Quarter(Struct):
     """One quarter hour: its sums, and its events for spans that cut it; all lie in ``[first, last]``."""
 
     first: Instant
@@ -98,8 +96,7 @@ class _Quarter:
                 yield model, cell.tokens, cell.messages, cell.estimated
 
 
-@dataclass(slots=True)
-class SessionFacts:
+class SessionFacts(Struct):
     """What is known of a session; each field is a function of the set of its events."""
 
     moments: list[Instant] = field(default_factory=list)

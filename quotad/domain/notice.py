@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from quotad.domain.instant import Instant, Millis
 from quotad.domain.level import Level
@@ -19,8 +20,7 @@ class Basis(StrEnum):
     ESTIMATED = "estimated"
 
 
-@dataclass(frozen=True, slots=True)
-class ThresholdNotice:
+class ThresholdNotice(Struct, frozen=True):
     """A window's use crossed ``threshold`` per cent."""
 
     account: AccountId
@@ -36,8 +36,7 @@ class ThresholdNotice:
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class SessionNotice:
+class SessionNotice(Struct, frozen=True):
     """A session's five hours end in ``left`` (one of the marks 60, 30 and 5 minutes was passed)."""
 
     account: AccountId
@@ -49,8 +48,7 @@ class SessionNotice:
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class ResetNotice:
+class ResetNotice(Struct, frozen=True):
     """A window is over and the quota is back."""
 
     account: AccountId
@@ -58,8 +56,7 @@ class ResetNotice:
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemNotice:
+class ProblemNotice(Struct, frozen=True):
     """Something keeps quotad from doing its work as it should."""
 
     code: str
@@ -67,8 +64,7 @@ class ProblemNotice:
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class DueNotice:
+class DueNotice(Struct, frozen=True):
     """A planned session's time has come and the quota is there; ``available`` is None if none is known."""
 
     session: PlannedId
@@ -80,8 +76,7 @@ class DueNotice:
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class MovedNotice:
+class MovedNotice(Struct, frozen=True):
     """A planned session's time had come, it could not start, and it is booked for a later time now.
 
     ``others``: so many more were moved with it.
@@ -100,8 +95,7 @@ class MovedNotice:
 Notice = ThresholdNotice | SessionNotice | ResetNotice | ProblemNotice | DueNotice | MovedNotice
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A remembered announcement, so that nothing is announced twice, across restarts too.
 
     For a threshold: ``subject`` is the window's name, ``value`` the threshold, ``[opened, resets)`` the

@@ -11,7 +11,8 @@ window of the plan begins later than the window was thought to open, it is laid 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from quotad.domain.annealing import annealed
 from quotad.domain.instant import Instant
@@ -31,8 +32,7 @@ ROUNDS = 8
 """So often openings are corrected; then what comes after the first wrong one is left to another day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """A session in ``slots[slot]`` (None: where it is booked), from ``starts`` to ``ends``.
 
     ``against``: why a booked one cannot hold its time, as the rest of a sentence that begins with its name.
@@ -48,16 +48,14 @@ class Placement:
     against: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unplaced:
+class Unplaced(Struct, frozen=True):
     """A session that is in no slot, and the reason: the rest of a sentence that begins with its name."""
 
     planned: Planned
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """Placements by their start, what has no place in the queue's order, and who ends after the deadline."""
 
     placements: tuple[Placement, ...]
@@ -65,8 +63,7 @@ class Layout:
     late: tuple[PlannedId, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """A five-hour window of the plan, and what lies in it; ``room`` as that of a slot."""
 
     opens: Instant
@@ -75,8 +72,7 @@ class Window:
     placements: tuple[Placement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The layout, and its windows: the one that is running, and those in which there is anything."""
 
     layout: Layout

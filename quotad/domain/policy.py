@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from quotad.domain.instant import HOUR, Millis
 from quotad.domain.usage import Tokens, family
@@ -34,8 +35,7 @@ ESTIMATES: Mapping[str, int] = MappingProxyType(
 ESTIMATE_OTHERWISE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Struct, frozen=True):
     """What a token of each kind costs; the default counts new tokens, the unit of the estimates."""
 
     input: float = 1.0
@@ -52,8 +52,7 @@ class Weights:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WindowSpec:
+class WindowSpec(Struct, frozen=True):
     """A kind of quota window: its name, its length, and its limit in tokens if one is known."""
 
     name: str
@@ -67,8 +66,7 @@ class WindowSpec:
         return scoped if scoped != self.name else None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """Every decision of the user's that the domain needs."""
 
     plan: str = "pro"

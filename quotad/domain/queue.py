@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NewType, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from quotad.domain.instant import Instant
 from quotad.domain.usage import SessionId
@@ -49,8 +51,7 @@ class ScheduleReason(StrEnum):
     DEPENDENCY = "dependency"
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """One planned session. ``hours`` and ``tokens`` are estimates; empty text is "not said"."""
 
     id: PlannedId
@@ -77,8 +78,7 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One time that a planned session was worked on, by one Claude Code session.
 
     ``ended``: when the Claude Code session ended; the planned one stays in progress until it is called done.
@@ -96,8 +96,7 @@ class Run:
     outcome: Outcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(Struct, frozen=True):
     """All planned sessions, in the order of the file; ids are unique."""
 
     sessions: tuple[Planned, ...] = ()
@@ -150,8 +149,7 @@ class QueueRefused(Exception):  # noqa: N818 - whoever asked is wrong, not the p
         self.field = field
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """What is to change of a planned session; None leaves a field as it is.
 
     ``no_deadline`` takes the deadline away.

@@ -19,8 +19,9 @@ Everything is a function of the set of readings and of the set of local calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from quotad.domain.instant import HOUR, MINUTE, Instant, Millis
 from quotad.domain.reading import RESET_JITTER, Reading, ReadingSource, in_force, received
@@ -120,8 +121,7 @@ class _Doubt(NamedTuple):
     used: Instant
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(Struct):
     """One window while its readings are gone through."""
 
     opened: Instant

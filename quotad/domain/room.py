@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from quotad.domain.instant import MINUTE, Instant, Millis
 from quotad.domain.level import FULL
@@ -24,8 +26,7 @@ DUE_PART = 2
 _PRIORITIES = tuple(Priority)
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """One window that binds: what is left of it, and how much of that is promised to planned sessions.
 
     ``resets`` is None while the window is idle: then all of its limit is there. ``limit`` is None for a
@@ -167,8 +168,7 @@ def parts(planned: Planned, rooms: Sequence[Room]) -> int:
     return max((-(-planned.tokens // room.limit) for room in rooms if room.limit), default=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Struct, frozen=True):
     """The rooms as each session sees them.
 
     When what is left does not suffice for every booking, those whose time has come go before those for later,
@@ -284,8 +284,7 @@ def earliest(
     return Earliest(next(filter(has_room, map(working.next, sorted(instants)))), full)
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """One kind of window from now on: the one that runs, then those that bookings open one after the other.
 
     ``times`` are the bookings after the window that runs, ``sums`` of their tokens up to each (one more than

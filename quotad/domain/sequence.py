@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from quotad.domain.instant import Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A job that takes so much of a slot's working time, which is counted from the slot's opening.
 
     ``ready``: not to begin before. ``needs``: jobs that come first, if they are in the same slot.

@@ -12,10 +12,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 from itertools import count as counting
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from quotad.domain.instant import HOUR, MINUTE, Instant, Millis
 from quotad.domain.policy import FIVE_HOUR
@@ -39,8 +41,7 @@ SHUT_MOST = 60
 _PRIORITIES = tuple(Priority)
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(Struct, frozen=True):
     """One window (a five-hour one, a week) that slots spend from; equal name and reset are the same window.
 
     ``room`` is what may be spent of it, ``limit`` what all of it is (they are equal in a fresh one). A
@@ -53,16 +54,14 @@ class Capacity:
     limit: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Working time without a break, half-open."""
 
     begins: Instant
     ends: Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """Free time of one coming five-hour window.
 
     ``resets`` is the reset of the five-hour window. ``spans`` is the working time, in order, never empty; the
@@ -103,8 +102,7 @@ class Slot:
         return self.spans[-1].begins + worked
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(Struct, frozen=True):
     """A booked session. It ``begins`` when it is booked, or now if that time has come."""
 
     planned: Planned
@@ -118,8 +116,7 @@ class Reservation:
         return cls(planned, begins, begins + round(planned.hours * HOUR))
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A reservation and the five-hour window that it falls into; ``fits``: there is room for it."""
 
     reservation: Reservation

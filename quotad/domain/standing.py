@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from quotad.domain.instant import CLOCK_SLACK, MINUTE, Instant, Millis
 from quotad.domain.ledger import Totals
@@ -38,8 +39,7 @@ class SessionState(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStanding:
+class SessionStanding(Struct, frozen=True):
     """One session and its latest five hours; ``spent`` counts only those."""
 
     account: AccountId
@@ -55,8 +55,7 @@ class SessionStanding:
     basis: Basis
 
 
-@dataclass(frozen=True, slots=True)
-class WindowStanding:
+class WindowStanding(Struct, frozen=True):
     """One quota window. While it is idle ``opened_at`` and ``resets_at`` are None and ``spent`` is 0."""
 
     account: AccountId
@@ -88,8 +87,7 @@ class WindowStanding:
         return self.opened_at is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """All accounts' windows (the first is the first root's five_hour) and recent sessions."""
 
     now: Instant

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from quotad.domain.instant import CLOCK_SLACK, DAY, HOUR, Instant
 from quotad.domain.ledger import Ledger, SessionFacts
@@ -20,8 +21,7 @@ REACH_SLACK = HOUR
 """How much longer than the longest window the ledger in memory reaches back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Something wrong, since when."""
 
     code: str
@@ -29,8 +29,7 @@ class Problem:
     since: Instant
 
 
-@dataclass(slots=True)
-class Account:
+class Account(Struct, eq=False):
     """One account: its events from ``horizon`` on, its readings, and where its chains resume.
 
     ``windows`` and ``sessions`` hold the end of the last window (and five hours) that opened before the
@@ -47,7 +46,7 @@ class Account:
     anchor_asked: bool = False
     recalling: bool = False
     """The ledger on disk was asked for what is within reach; nothing is announced until it has said all."""
-    _reported: dict[str, tuple[object, tuple[Reported, ...]]] = field(default_factory=dict, compare=False)
+    _reported: dict[str, tuple[object, tuple[Reported, ...]]] = field(default_factory=dict)
     """What readings amount to, of each window, with what it was made from: a standing asks several times."""
 
     def specs(self, policy: Policy) -> tuple[WindowSpec, ...]:
@@ -119,8 +118,7 @@ class Account:
         )
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct, eq=False):
     """Everything that is known, with one owner. ``version`` rises whenever an answer may differ."""
 
     policy: Policy

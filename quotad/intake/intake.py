@@ -12,10 +12,11 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from quotad.clock import Clock
 from quotad.domain.cursor import Batch, Cursor
@@ -65,8 +66,7 @@ class Waiting(NamedTuple):
     found: Found
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """How much of what was there at the start has been read."""
 
     files: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from quotad.clock import Clock
 from quotad.domain.inputs import Seen

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from quotad import wire
 from quotad.ipc import peer
@@ -51,8 +52,7 @@ class Limits(NamedTuple):
     """For the requests in work when the daemon stops."""
 
 
-@dataclass(slots=True)
-class Clients:
+class Clients(Struct):
     """What all connections share, and all connections there are."""
 
     methods: Methods

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from quotad import wire
 from quotad.domain.due import room_now
@@ -19,8 +20,7 @@ from quotad.domain.usage import Tokens
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonFacts:
+class DaemonFacts(Struct, frozen=True):
     """What the daemon knows of itself."""
 
     version: str

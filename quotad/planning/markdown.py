@@ -15,8 +15,10 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from quotad.domain.instant import Instant
 from quotad.domain.queue import (
@@ -57,16 +59,14 @@ _LETTERS = str.maketrans(
 _EXAMPLE = "(30k, 2h, high, after: other-id, agent: name, due: 2026-12-01)"
 
 
-@dataclass(slots=True)
-class _Item:
+class _Item(Struct):
     """A line with a bullet, and the lines that go on with it; ``ticked`` is None without a box."""
 
     ticked: bool | None
     text: str
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(Struct):
     """An item with a box that is in no other task."""
 
     line: int
@@ -76,8 +76,7 @@ class _Task:
     under: list[_Item] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Said:
+class _Said(Struct):
     """What stands in a task's brackets."""
 
     tokens: int | None = None
@@ -97,8 +96,7 @@ class TaskList(NamedTuple):
     assumed: list[PlannedId]
 
 
-@dataclass(slots=True)
-class _Made:
+class _Made(Struct):
     """What became of a task; its id is empty until it has one, and ``faults`` are what is wrong with it."""
 
     line: int

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from quotad import wire
 from quotad.clock import Clock
@@ -32,8 +34,7 @@ AFTER_DEPENDENCY: Millis = HOUR
 """A session whose dependencies are not done is looked at again after so long at the earliest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(Struct, frozen=True):
     """A booked session, when, the file of its event, and what is to be said against that time."""
 
     planned: Planned

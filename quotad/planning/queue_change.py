@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields, replace
 from pathlib import Path
+
+from msgspec.structs import fields, replace
 
 from quotad import wire
 from quotad.domain.instant import Instant

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from quotad.domain.queue import Planned, PlannedId, Queue, QueueRefused, checked
 from quotad.planning.queue_file import FAULTS_SHOWN_MAX

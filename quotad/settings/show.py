@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from typing import NamedTuple
+
+from msgspec.structs import fields
 
 from quotad.domain.policy import Weights
 from quotad.settings.values import Notify, Settings

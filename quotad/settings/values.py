@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from quotad.domain.policy import ESTIMATES, THRESHOLDS, Weights
 from quotad.settings.hours import Span, WorkingHours
@@ -15,8 +16,7 @@ Plan: TypeAlias = Literal["free", "pro", "team"]
 Source: TypeAlias = Literal["default", "file"]
 
 
-@dataclass(frozen=True, slots=True)
-class ExtraWindow:
+class ExtraWindow(Struct, frozen=True):
     """A further kind of quota window beside the five hours; ``limit`` in tokens, None if not known."""
 
     name: str
@@ -24,8 +24,7 @@ class ExtraWindow:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Notify:
+class Notify(Struct, frozen=True):
     """How notices reach the user; ``command`` is empty if there is none, ``quiet`` is local time."""
 
     desktop: bool = True
@@ -34,8 +33,7 @@ class Notify:
     quiet: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Every decision of the user's, and what holds where nothing was decided."""
 
     file: Path

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import NotRequired, TypeAlias, TypedDict
 
 import aiofiles.os
+from msgspec.structs import replace
 
 from quotad import wire
 from quotad.domain.instant import HOUR, SECOND, Instant, Millis

@@ -12,9 +12,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 TRANSCRIPT_SUFFIX = ".jsonl"
 _SKIPPED_DIRECTORIES = frozenset({"memory", "tool-results"})
@@ -78,8 +79,7 @@ class Listing(NamedTuple):
 NOTHING_LISTED: Mapping[str, Listing] = MappingProxyType({})
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(Struct):
     """What was there when it was looked at, which began at ``at_ns``."""
 
     at_ns: int

@@ -16,11 +16,11 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
 import aiofiles
+from msgspec import Struct, field
 
 from quotad.domain.cursor import Batch, Cursor
 from quotad.sources.cutter import NO_LINES, LineCutter
@@ -130,8 +130,7 @@ def _open_regular(path: str, flags: int) -> int:
     return opened
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """One reading of one file, without the I/O: what is wanted next, and what has come of it.
 
     ``file`` is what was known of it before the first read, and nothing behind its size is read: what is

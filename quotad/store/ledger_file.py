@@ -10,9 +10,10 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
 from datetime import UTC, tzinfo
 from pathlib import Path
+
+from msgspec.structs import astuple
 
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.event import EventRow

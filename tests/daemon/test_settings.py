@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
 
 from quotad import wire
 from quotad.domain import policy

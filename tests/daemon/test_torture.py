@@ -47,7 +47,7 @@ MUTANTS = {
     # The cursors of each batch are saved at once, its events with the next batch.
     "a cursor is saved without its events": PRODUCT
     + """
-from dataclasses import replace
+from msgspec.structs import replace
 from quotad.domain.cursor import Batch
 from quotad.store.ledger_file import LedgerFile
 append = LedgerFile.append

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from quotad.domain import queue as changes
 from quotad.domain.decision import Decision, decide, decide_on, in_line, quota_words, span, unlocked_by

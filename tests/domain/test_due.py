@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from quotad.domain.effects import Effect, KeepRuns, Rebook, WakeAt
 from quotad.domain.inputs import CaughtUp, Moved, QueueSeen, QuietChanged, Seen, Woke

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from quotad.domain.annealing import Chance
 from quotad.domain.instant import DAY, HOUR, MINUTE, Instant
@@ -45,7 +45,7 @@ def slots(
 def one(name: str, tokens: int = 50_000, hours: float = 1.0, *needs: str, **more: object) -> Planned:
     """What is not said is as in any session."""
     dependencies = tuple(PlannedId(need) for need in needs)
-    return replace(Planned(PlannedId(name), tokens, hours, dependencies=dependencies), **more)  # type: ignore[arg-type]
+    return replace(Planned(PlannedId(name), tokens, hours, dependencies=dependencies), **more)
 
 
 def laid(sessions: list[Planned], windows: tuple[Slot, ...] | None = None) -> Layout:

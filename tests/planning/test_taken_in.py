@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from quotad.domain.queue import Planned, PlannedId, QueueRefused, Status, checked
 from quotad.planning.taken_in import unknown

@@ -9,8 +9,9 @@ import asyncio
 import os
 import random
 import sys
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from quotad.domain.queue import Planned, PlannedId, Queue
 from quotad.planning.queue_file import QueueFile

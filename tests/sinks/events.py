@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import vobject  # type: ignore[import-untyped]
+from msgspec.structs import replace
 
 from quotad.domain.instant import HOUR
 from quotad.domain.queue import Planned, PlannedId, Priority, Queue, ScheduleReason, Status
@@ -31,7 +31,7 @@ BOOKED = Planned(
 
 def booked(**changes: object) -> Planned:
     """``BOOKED`` with changes."""
-    return replace(BOOKED, **changes)  # type: ignore[arg-type]
+    return replace(BOOKED, **changes)
 
 
 def ready(**changes: object) -> Planned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from quotad.domain.instant import HOUR, MINUTE, Instant
 from quotad.domain.level import level_of
@@ -41,7 +41,7 @@ _THRESHOLD = ThresholdNotice(
 
 def threshold(percent: float = 76.0, **changes: object) -> ThresholdNotice:
     """The notice that ``percent`` of the five-hour quota, or what ``changes`` say, is used."""
-    return replace(_THRESHOLD, percent=percent, level=level_of(percent), **changes)  # type: ignore[arg-type]
+    return replace(_THRESHOLD, percent=percent, level=level_of(percent), **changes)
 
 
 def session_end(minutes: int = 30, *, cwd: str = "/home/ana/src/shop_api") -> SessionNotice:

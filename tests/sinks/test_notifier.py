@@ -7,11 +7,11 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from quotad.domain.instant import HOUR, MINUTE, SECOND, Millis
 from quotad.domain.notice import Notice

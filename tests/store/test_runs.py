@@ -7,10 +7,10 @@ import re
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from quotad.domain.instant import HOUR
 from quotad.domain.queue import Outcome, PlannedId, Run
