@@ -14,7 +14,10 @@ PORTION = 500
 
 async def submit(engine: Engine, seen: Seen, clock: Clock) -> None:
     """Everything of ``seen``, in portions."""
-    longest = max(1, len(seen.usage), len(seen.logs))
+    longest = max(len(seen.usage), len(seen.logs))
+    if longest <= PORTION:
+        engine.submit(seen)
+        return
     for begin in range(0, longest, PORTION):
         end = begin + PORTION
         engine.submit(replace(seen, usage=seen.usage[begin:end], logs=seen.logs[begin:end]))

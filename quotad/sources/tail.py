@@ -6,7 +6,8 @@ is resumed where its head and the bytes before the offset are what they were, an
 otherwise. Reading a line again is harmless, since counting is idempotent; missing one is not.
 
 What to read next is decided once, in ``_Reading``, which does no I/O: ``read_file`` serves it with
-blocking calls for the bulk of history, ``follow`` with aiofiles for live files.
+blocking calls for the bulk of history and for a few lines that a live file grew by, ``follow`` with aiofiles
+for more.
 """
 
 from __future__ import annotations
@@ -87,14 +88,14 @@ def read_file(  # noqa: PLR0913 - what to read, where it goes, and how much of i
     Raises OSError (also for what is no regular file). The batch may then hold events that no cursor covers,
     and they come again: a decoder that numbers lines has to begin anew, with no cursor.
     """
-    with open(path, "rb", buffering=0, opener=_open_regular) as file:
-        reading = _Reading(path, os.fstat(file.fileno()), decode, batch, _scratch.buffer)
-        position = 0
+    opened = _open_regular(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        reading = _Reading(path, os.fstat(opened), decode, batch, _scratch.buffer)
+        memory = memoryview(reading.buffer)
         for span in reading.spans(cursor, limit_bytes, anew):
-            if span.offset != position:
-                file.seek(span.offset)
-            reading.filled = file.readinto(memoryview(reading.buffer)[: span.size]) or 0
-            position = span.offset + reading.filled
+            reading.filled = os.preadv(opened, [memory[: span.size]], span.offset)
+    finally:
+        os.close(opened)
     return reading.cursor()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from quotad.clock import SystemClock
@@ -13,8 +15,8 @@ from quotad.domain.inputs import PolicyChanged
 from quotad.domain.policy import Policy
 from quotad.domain.state import State
 from quotad.engine import Engine
-from quotad.intake.files import Places
-from quotad.intake.intake import Intake
+from quotad.intake.files import AccountFiles, Places
+from quotad.intake.intake import AT_ONCE_BYTES_MAX, Intake
 from quotad.sources.scan import OLD_NS, SETTLED_NS
 from quotad.store.ledger_file import LedgerFile
 from quotad.store.thread import LedgerThread
@@ -37,12 +39,10 @@ def grow(path: Path) -> int:
     return path.stat().st_size
 
 
-async def test_sync_takes_in_what_nobody_told_of_in_an_old_file(tmp_path: Path) -> None:
-    """No watcher runs, and the sweep before was a moment ago: other sweeps would pass it over."""
-    root, path = tmp_path / "projects", tmp_path / "ledger.db"
-    root.mkdir()
-    grow(root / "old.jsonl")
-    ledger = LedgerThread(LedgerFile.open(path, stamp="x"), path)
+@asynccontextmanager
+async def looking(root: Path, ledger_path: Path) -> AsyncIterator[tuple[Intake, AccountFiles]]:
+    """An intake that has read what is under ``root``, and that nobody tells of changes."""
+    ledger = LedgerThread(LedgerFile.open(ledger_path, stamp="x"), ledger_path)
 
     def carry(effect: Effect) -> None:
         if isinstance(effect, Recall | Anchor):
@@ -57,12 +57,51 @@ async def test_sync_takes_in_what_nobody_told_of_in_an_old_file(tmp_path: Path) 
             running = tasks.create_task(intake.read([Places(ANA, (root,), ())]))
             await intake.caught_up.wait()
             (files,) = intake.accounts
-            for _ in range(3):
-                size = grow(root / "old.jsonl")
-                await intake.sync()
-                assert size == files.bytes
-                await intake.sync()
+            yield intake, files
             running.cancel()
     finally:
         await asyncio.to_thread(intake.close)
         await asyncio.to_thread(ledger.close)
+
+
+async def test_sync_takes_in_what_nobody_told_of_in_an_old_file(tmp_path: Path) -> None:
+    """No watcher runs, and the sweep before was a moment ago: other sweeps would pass it over."""
+    root = tmp_path / "projects"
+    root.mkdir()
+    grow(root / "old.jsonl")
+    async with looking(root, tmp_path / "ledger.db") as (intake, files):
+        for _ in range(3):
+            size = grow(root / "old.jsonl")
+            await intake.sync()
+            assert size == files.bytes
+            await intake.sync()
+
+
+async def test_a_look_takes_in_all_that_was_appended_however_much(tmp_path: Path) -> None:
+    """What is read on the loop and what is left to other threads is one reading."""
+    root = tmp_path / "projects"
+    root.mkdir()
+    path = root / "live.jsonl"
+    path.write_text("{}\n")
+    async with looking(root, tmp_path / "ledger.db") as (intake, files):
+        for size in (1, AT_ONCE_BYTES_MAX // 3, AT_ONCE_BYTES_MAX, 10 * AT_ONCE_BYTES_MAX):
+            with path.open("a") as file:
+                file.write("{}\n" * (size // 3 + 1))
+            await intake.refresh()
+            assert path.stat().st_size == files.bytes
+        assert (files.bytes // 3, 0) == (files.lines, files.malformed)
+
+
+async def test_a_look_takes_in_many_files_that_grew_a_little(tmp_path: Path) -> None:
+    """Each is read at once; together they are more than is read without a pause."""
+    root = tmp_path / "projects"
+    root.mkdir()
+    paths = [root / f"{number}.jsonl" for number in range(20)]
+    for path in paths:
+        path.write_text("{}\n")
+    async with looking(root, tmp_path / "ledger.db") as (intake, files):
+        for path in paths:
+            with path.open("a") as file:
+                file.write("{}\n" * (AT_ONCE_BYTES_MAX // 9))
+        await intake.refresh()
+        assert sum(path.stat().st_size for path in paths) == files.bytes
