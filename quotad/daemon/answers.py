@@ -144,6 +144,7 @@ class Answers(Struct):
             self._queue(),
             self._lines(),
             *self._status_line(),
+            *self._usage_caches(),
             self._reading(),
             await self._ledger_check(),
             await self._notices(),
@@ -197,6 +198,11 @@ class Answers(Struct):
             "update Claude Code and quotad; what the last status line said is left out until the next one"
         )
         return [_check("status line", f"not believed: {refused}", remedy=remedy)] if refused else []
+
+    def _usage_caches(self) -> list[wire.CheckReply]:
+        refused = "; ".join(one for files in self.intake.accounts for one in files.caches.refused)
+        remedy = "update Claude Code and quotad; what its cached usage response says there is left out"
+        return [_check("usage cache", f"not believed: {refused}", remedy=remedy)] if refused else []
 
     def _reading(self) -> wire.CheckReply:
         if self.engine.state.caught_up:

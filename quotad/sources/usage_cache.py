@@ -62,6 +62,8 @@ class UsageCaches:
         self._paths = tuple(map(str, paths))
         self._stamps: dict[str, tuple[int, int, int]] = {}
         self._cached: dict[str, Cached] = {}
+        self.refused: tuple[str, ...] = ()
+        """What of the newest made no sense, and why: for ``doctor``. What is only over is no fault."""
 
     def look(self, now: Instant) -> tuple[Reading, ...]:
         """What the newest of them says, if a file changed since the last look; blocking.
@@ -76,9 +78,10 @@ class UsageCaches:
                 self._cached.pop(path, None)
             else:
                 self._cached[path] = found
-        if not changed or not self._cached:
-            return ()
-        return max(self._cached.values(), key=lambda one: (one.fetched_at, one.account)).readings
+        newest = max(self._cached.values(), key=lambda one: (one.fetched_at, one.account), default=None)
+        faults = () if newest is None else newest.refused
+        self.refused = tuple(one for one in faults if not one.endswith(OVER))
+        return newest.readings if changed and newest is not None else ()
 
     def _has_changed(self, path: str) -> bool:
         try:

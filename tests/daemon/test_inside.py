@@ -501,6 +501,17 @@ def test_status_line_and_hooks_reach_the_daemon(place: Place) -> None:
         assert 100 == quotad.window()["percent"]
 
 
+def test_the_doctor_quotes_what_was_not_believed_of_a_cache(place: Place) -> None:
+    """With the window that it is about, once somebody has looked."""
+    window = {"utilization": 40, "resets_at": "tomorrow"}
+    cached = {"fetchedAtMs": int(time.time() * 1000) - 5, "utilization": {"five_hour": window}}
+    (place.claude / ".claude.json").write_text(json.dumps({"cachedUsageUtilization": cached}))
+    with place.running() as quotad:
+        checks = cast("wire.DoctorReply", quotad.request("doctor"))["checks"]
+    reason = "not believed: five_hour: the reset must be an ISO time with an offset"
+    assert [reason] == [one["message"] for one in checks if one["name"] == "usage cache"]
+
+
 def test_the_doctor_quotes_what_was_not_believed(place: Place) -> None:
     """Of the last status line, with the value; the next good one ends it."""
     resets = int(time.time()) + 2 * 3600

@@ -162,6 +162,20 @@ def test_leeguooooo_claude_code_usage_bar_54_two_accounts_in_two_files_are_not_m
     assert [("five_hour", 5.0)] == [(one.window, one.percent) for one in caches.look(T0)]
 
 
+def test_what_made_no_sense_is_told_until_it_does(tmp_path: Path) -> None:
+    """Of the newest response; a window that is only over is no fault."""
+    file = tmp_path / ".claude.json"
+    caches = UsageCaches([file])
+    told = []
+    over = five_hour(5, "2026-11-01T00:00:00+00:00")
+    for utilization in (five_hour("5"), over, five_hour("7"), five_hour(5)):
+        file.write_bytes(answer(utilization))
+        caches.look(T0)
+        told.append(caches.refused)
+    reason = ("five_hour: the percentage must be a number",)
+    assert [reason, (), reason, ()] == told
+
+
 def test_a_file_that_cannot_be_read_or_is_too_large_says_nothing(tmp_path: Path) -> None:
     """A directory of that name, and more bytes than any such file has."""
     directory, large = tmp_path / "a.json", tmp_path / "b.json"
