@@ -21,7 +21,7 @@ from quotad.domain.usage import SessionId
 T = TypeVar("T")
 
 PlannedId = NewType("PlannedId", str)
-"""Matches ``[A-Za-z0-9][A-Za-z0-9._-]{0,63}`` and is not ``all``."""
+"""Matches ``[A-Za-z0-9][A-Za-z0-9._-]{0,63}`` and is not ``all``, in whatever case."""
 
 
 class Priority(StrEnum):
@@ -97,7 +97,7 @@ class Run(Struct, frozen=True):
 
 
 class Queue(Struct, frozen=True):
-    """All planned sessions, in the order of the file; ids are unique."""
+    """All planned sessions, in the order of the file; no two ids differ in nothing but case."""
 
     sessions: tuple[Planned, ...] = ()
 
@@ -176,6 +176,19 @@ _REMEDIES = {
 """What to do instead. A blocked one is told what it waits for, and a scheduled one may become anything."""
 
 
+def is_id(text: str) -> bool:
+    """Whether a planned session may be called so."""
+    return ID.fullmatch(text) is not None and in_any_case(text) != ID_TAKEN
+
+
+def in_any_case(text: str) -> str:
+    """The same for all names that are one name where case does not matter, as on a Mac's disk.
+
+    Each session has a file in the calendar, named by its id.
+    """
+    return text.casefold()
+
+
 def checked(sessions: Iterable[Planned]) -> Queue:
     """A queue of these sessions, in this order, ready and blocked as the dependencies say.
 
@@ -186,20 +199,22 @@ def checked(sessions: Iterable[Planned]) -> Queue:
         raise QueueRefused(
             "invalid-value", f"a queue holds at most {SESSIONS_MAX} sessions; remove some first"
         )
-    known: set[PlannedId] = set()
+    known: dict[str, PlannedId] = {}
     for planned in queue.sessions:
         _check_values(planned)
-        if planned.id in known:
+        name = in_any_case(planned.id)
+        if name in known:
             raise QueueRefused(
                 "duplicate",
-                f'there is a session "{planned.id}" already; choose another id, or edit that one',
+                f'there is a session "{known[name]}" already; choose another id, or edit that one',
                 planned.id,
                 "id",
             )
-        known.add(planned.id)
+        known[name] = planned.id
+    ids = frozenset(known.values())
     for planned in queue.sessions:
         for needed in planned.dependencies:
-            if needed not in known:
+            if needed not in ids:
                 raise QueueRefused(
                     "unknown-dependency",
                     f'"{planned.id}" depends on "{needed}", which is not in the queue; add that first, '
@@ -249,7 +264,7 @@ def _circle(needs: Mapping[PlannedId, PlannedId]) -> QueueRefused:
 
 
 def _check_values(planned: Planned) -> None:
-    if ID.fullmatch(planned.id) is None or planned.id == ID_TAKEN:
+    if not is_id(planned.id):
         raise QueueRefused(
             "invalid-value",
             f'"{planned.id}" is no id: it begins with a letter or digit, has at most 64 letters, digits, '

@@ -23,7 +23,6 @@ from msgspec.structs import replace
 from quotad.domain.instant import Instant
 from quotad.domain.queue import (
     HOURS_MAX,
-    ID,
     ID_TAKEN,
     SESSIONS_MAX,
     TOKENS_MAX,
@@ -32,6 +31,8 @@ from quotad.domain.queue import (
     Priority,
     QueueRefused,
     Status,
+    in_any_case,
+    is_id,
 )
 from quotad.planning import moment
 
@@ -299,7 +300,7 @@ def _read_named(name: str, value: str) -> tuple[str, object]:
 
 
 def _id(text: str) -> PlannedId:
-    if ID.fullmatch(text) is None or text == ID_TAKEN:
+    if not is_id(text):
         raise _Wrong(
             f'"{text}" is no id: it begins with a letter or digit, has at most {_ID_CHARACTERS_MAX} letters, '
             f'digits, dots, hyphens and underscores, and is not "{ID_TAKEN}"'
@@ -311,10 +312,10 @@ def _name(made: list[_Made]) -> None:
     """Gives an id to each that says none, so that no two have the same."""
     taken = {ID_TAKEN}
     for one in made:
-        if one.planned.id in taken:
+        if in_any_case(one.planned.id) in taken:
             one.faults.append(f'the id "{one.planned.id}" is another task\'s')
         elif one.planned.id:
-            taken.add(one.planned.id)
+            taken.add(in_any_case(one.planned.id))
     latest: Counter[str] = Counter()
     for one in made:
         if one.planned.id:

@@ -15,7 +15,6 @@ from pydantic import AfterValidator, Field, PlainValidator, Strict, TypeAdapter,
 from quotad.domain.instant import Instant
 from quotad.domain.queue import (
     HOURS_MAX,
-    ID,
     ID_TAKEN,
     TOKENS_MAX,
     Planned,
@@ -26,6 +25,7 @@ from quotad.domain.queue import (
     ScheduleReason,
     Status,
     checked,
+    is_id,
 )
 from quotad.planning import moment
 from quotad.planning.queue_text import Key
@@ -40,7 +40,7 @@ class Fault(NamedTuple):
 
 
 def _id(text: str) -> str:
-    if ID.fullmatch(text) is None or text == ID_TAKEN:
+    if not is_id(text):
         raise ValueError
     return text
 

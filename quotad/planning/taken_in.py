@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from quotad.domain.queue import Planned, PlannedId, Queue, QueueRefused, checked
+from quotad.domain.queue import Planned, PlannedId, Queue, QueueRefused, checked, in_any_case
 from quotad.planning.queue_file import FAULTS_SHOWN_MAX
 
 
@@ -36,12 +36,12 @@ def unknown(sessions: Sequence[Planned], queue: Queue) -> list[Planned]:
 
 def _faults(sessions: Sequence[Planned], there: frozenset[PlannedId]) -> Iterator[QueueRefused]:
     known = there.union(one.id for one in sessions)
-    seen: set[PlannedId] = set()
+    seen: set[str] = set()
     for one in sessions:
-        if one.id in seen:
+        if in_any_case(one.id) in seen:
             yield QueueRefused("duplicate", f'"{one.id}" is there twice; give one another id', one.id, "id")
             continue
-        seen.add(one.id)
+        seen.add(in_any_case(one.id))
         if one.id in there:
             continue
         try:

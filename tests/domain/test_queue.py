@@ -182,6 +182,13 @@ def test_many_are_added_together_or_not_at_all() -> None:
     assert "duplicate" == refused(lambda: queues.joined(queue, [planned("b"), planned("a")])).code
 
 
+def test_ids_that_differ_in_nothing_but_case_are_the_same() -> None:
+    """Their calendar files would have one name on some disks."""
+    fault = refused(lambda: checked([planned("Step-b"), planned("step-B")]))
+    assert ("duplicate", "step-B", "id") == (fault.code, fault.session, fault.field)
+    assert 'there is a session "Step-b" already; choose another id, or edit that one' == fault.message
+
+
 def test_an_edit_changes_what_it_names() -> None:
     """Empty text empties, None leaves, and a deadline can be taken away."""
     before = replace(planned("a"), phase="Build", deadline=T0, notes="n")
@@ -269,13 +276,15 @@ def test_a_queue_has_an_end() -> None:
     assert "invalid-value" == refused(lambda: checked(sessions)).code
 
 
-@pytest.mark.parametrize("which", ["a", "7", "A.b_c-d", "x" * 64, "All", "all.", "a.ics"])
+@pytest.mark.parametrize("which", ["a", "7", "A.b_c-d", "x" * 64, "ball", "all.", "a.ics"])
 def test_ids_that_are_taken(which: str) -> None:
     """Letters, digits, dots, hyphens and underscores."""
     assert which == checked([planned(which)]).sessions[0].id
 
 
-@pytest.mark.parametrize("which", ["", "all", ".a", "-a", "_a", "a b", "a/b", "x" * 65, "ä", "a\n", "٣"])
+@pytest.mark.parametrize(
+    "which", ["", "all", "All", ".a", "-a", "_a", "a b", "a/b", "x" * 65, "ä", "a\n", "٣"]
+)
 def test_ids_that_are_refused(which: str) -> None:
     """They become file names, and words on a command line."""
     fault = refused(lambda: checked([planned(which)]))

@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.domain.queue import (
-    ID,
-    ID_TAKEN,
     SESSIONS_MAX,
     Planned,
     PlannedId,
@@ -18,6 +16,7 @@ from quotad.domain.queue import (
     QueueRefused,
     Status,
     checked,
+    is_id,
 )
 from quotad.planning.markdown import HOURS_ASSUMED, TOKENS_ASSUMED, tasks
 
@@ -110,6 +109,7 @@ def test_a_list_as_people_write_it() -> None:
         ("- [ ] Title (30k, id: all)", '"all" is no id'),
         ("- [ ] Title (30k, after: a/b)", '"a/b" is no id'),
         ("- [ ] A (1k, id: x)\r\n- [ ] B (1k, id: x)", 'line 2: the id "x" is another task'),
+        ("- [ ] A (1k, id: x)\n- [ ] B (1k, id: X)", 'line 2: the id "X" is another task'),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, says: str) -> None:
@@ -209,7 +209,7 @@ def test_every_title_makes_an_id_of_its_own(titles: list[str]) -> None:
     titles = [f"{title}x".strip() for title in [*titles, "ALL", "課題", "課題"]]
     made, _ = tasks("\n".join(f"- [ ] {title} (1k)" for title in titles))
     assert len(titles) == len(checked(made).sessions)
-    assert all(ID.fullmatch(each.id) and each.id != ID_TAKEN for each in made)
+    assert all(is_id(each.id) for each in made)
 
 
 def test_the_title_all_is_no_id() -> None:

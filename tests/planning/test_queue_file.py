@@ -25,6 +25,8 @@ from quotad.domain.queue import (
     QueueRefused,
     ScheduleReason,
     Status,
+    in_any_case,
+    is_id,
 )
 from quotad.planning.queue_file import QueueFile, QueueInvalid, QueueRead, Stamp, file_text, sessions_in
 from quotad.planning.queue_text import FILE_BYTES_MAX
@@ -311,6 +313,7 @@ def entry(**said: object) -> str:
         ('{"sessions": [\n5]}', 2, "sessions[0] = 5: allowed is"),
         ('{"sessions": [\n{"id": "a"}]}', 2, "sessions[0].estimatedTokens: is missing"),
         (entry(id="all"), 2, 'sessions[0].id = "all": allowed is'),
+        (entry(id="All"), 2, 'sessions[0].id = "All": allowed is'),
         (entry(id="-a"), 2, 'sessions[0].id = "-a"'),
         (entry(id="a" * 65), 2, "sessions[0].id"),
         (entry(estimatedTokens=0), 2, "sessions[0].estimatedTokens = 0: allowed is a whole number"),
@@ -484,7 +487,7 @@ def test_new_sessions_may_stand_before_old_ones(path: Path) -> None:
 
 
 texts = st.text(st.characters(), max_size=8)
-names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,9}\Z").filter(lambda name: name != "all")
+names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,9}\Z").filter(is_id)
 instants = st.integers(0, 4_000_000_000_000)
 planned_sessions = st.builds(
     Planned,
@@ -502,7 +505,7 @@ planned_sessions = st.builds(
     notes=texts,
     cwd=texts,
 )
-queues = st.lists(planned_sessions, max_size=4, unique_by=lambda each: each.id).map(
+queues = st.lists(planned_sessions, max_size=4, unique_by=lambda each: in_any_case(each.id)).map(
     lambda sessions: Queue(tuple(sessions))
 )
 

@@ -29,6 +29,7 @@ def test_what_is_in_the_queue_is_not_new() -> None:
             ['"c" is there twice; give one another id'],
         ),
         ([ready("a"), ready("a")], "duplicate", ['"a" is there twice; give one another id']),
+        ([ready("c"), ready("C")], "duplicate", ['"C" is there twice; give one another id']),
         (
             [ready("c", 0, "x"), ready("d", 1, "y", status=Status.SCHEDULED)],
             "invalid-value",
@@ -40,7 +41,7 @@ def test_what_is_in_the_queue_is_not_new() -> None:
             ],
         ),
     ],
-    ids=["twice in it", "twice though known", "everything at once"],
+    ids=["twice in it", "twice though known", "twice but for case", "everything at once"],
 )
 def test_what_contradicts_itself_is_refused(sessions: Sequence[Planned], code: str, says: list[str]) -> None:
     """With all that is wrong, the first of which gives the code."""
