@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND, Instant, Millis
-from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
+from quotad.domain.policy import quota_words
 from quotad.domain.queue import (
     Planned,
     PlannedId,
@@ -95,7 +95,7 @@ def decide(  # noqa: PLR0913, PLR0917 - all that the answer depends on
     """
     waiting = blocked(queue)
     ready = _ready(queue, waiting, now)
-    line = in_line((one for one in ready if hours is None or one.hours <= hours), queue, now)
+    line = in_line(_within(ready, hours), queue, now)
     if not line:
         nothing = (
             _too_long(ready, hours) if hours is not None and ready else _nothing(queue, runs, waiting, now)
@@ -110,10 +110,15 @@ def decide(  # noqa: PLR0913, PLR0917 - all that the answer depends on
     return replace(decision, alternatives=_others(chosen or line[0], line, claimed, now), blocked=waiting)
 
 
-def decide_on(
-    queue: Queue, rooms: Sequence[Room], which: PlannedId, now: Instant, working: WorkingHours = ALWAYS
+def decide_on(  # noqa: PLR0913, PLR0917 - all that the answer depends on
+    queue: Queue,
+    rooms: Sequence[Room],
+    which: PlannedId,
+    hours: float | None,
+    now: Instant,
+    working: WorkingHours = ALWAYS,
 ) -> Decision:
-    """Start or schedule for one session that the user named.
+    """Start or schedule for one session that the user named; nothing if it takes longer than ``hours``.
 
     One that is booked for later may start now. The alternatives are those that ``decide`` would choose from.
     Raises QueueRefused: no-such-session; wrong-state when it waits for another, is in progress or complete.
@@ -121,12 +126,15 @@ def decide_on(
     check_move(queue, which, Status.IN_PROGRESS)
     planned = found(queue, which)
     claimed = claims(rooms, queue, now)
-    if claimed.full_for(planned, now):
+    if hours is not None and planned.hours > hours:
+        too_long = f"{planned.id} takes {planned.hours:g} h, and there are {hours:g} h."
+        decision = Decision("none", too_long, least(rooms))
+    elif claimed.full_for(planned, now):
         decision = _schedule(planned, rooms, queue, now, working)
     else:
         decision = _start(planned, claimed.rooms_for(planned, now), None)
     waiting = blocked(queue)
-    line = in_line(_ready(queue, waiting, now), queue, now)
+    line = in_line(_within(_ready(queue, waiting, now), hours), queue, now)
     return replace(decision, alternatives=_others(planned, line, claimed, now), blocked=waiting)
 
 
@@ -151,6 +159,11 @@ def _ready(queue: Queue, waiting: Iterable[Blocked], now: Instant) -> list[Plann
         for one in queue.sessions
         if one.id not in held_up and (one.status in {Status.READY, Status.BLOCKED} or is_due(one, now))
     ]
+
+
+def _within(ready: Iterable[Planned], hours: float | None) -> list[Planned]:
+    """Those that take no longer."""
+    return [one for one in ready if hours is None or one.hours <= hours]
 
 
 def in_line(ready: Iterable[Planned], queue: Queue, now: Instant) -> list[Planned]:
@@ -292,14 +305,6 @@ def _nothing(queue: Queue, runs: Sequence[Run], waiting: Sequence[Blocked], now:
 def _listed(words: Sequence[str]) -> str:
     more = len(words) - _NAMED_MOST
     return ", ".join(words[:_NAMED_MOST]) + (f" and {more} more" if more > 0 else "")
-
-
-def quota_words(name: str) -> str:
-    """A window's name as people say it: ``5-hour quota``, ``weekly quota``, ``weekly opus quota``."""
-    for window, words in ((FIVE_HOUR, "5-hour"), (SEVEN_DAY, "weekly")):
-        if name == window or name.startswith(f"{window}_"):
-            return f"{words}{name.removeprefix(window)} quota".replace("_", " ")
-    return f"{name.replace('_', ' ')} quota"
 
 
 def span(length: Millis) -> str:

@@ -88,3 +88,17 @@ class Policy(Struct, frozen=True):
     def plan_window(self) -> WindowSpec:
         """The five-hour window as the plan alone would have it."""
         return WindowSpec(FIVE_HOUR, 5 * HOUR, PLAN_LIMITS[self.plan])
+
+
+def quota_words(name: str) -> str:
+    """A window's name as people say it: ``5-hour quota``, ``weekly quota``, ``weekly Opus quota``."""
+    for window, words in ((FIVE_HOUR, "5-hour"), (SEVEN_DAY, "weekly")):
+        if name == window:
+            return f"{words} quota"
+        if name.startswith(f"{window}_"):
+            return f"{words} {_spaced(name.removeprefix(f'{window}_')).capitalize()} quota"
+    return f"{_spaced(name).removesuffix(' quota')} quota"
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

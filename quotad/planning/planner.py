@@ -92,7 +92,7 @@ class Planner:
         """The decision for now, over all sessions or about one. Raises ``QueueRefused``."""
         now, queue, found = self._clock.now(), self.agenda.queue, self._rooms()
         if which is not None:
-            return decide_on(queue, found, which, now, self.working)
+            return decide_on(queue, found, which, hours, now, self.working)
         return decide(queue, found, self.agenda.runs, hours, now, self.working)
 
     async def plan(self) -> Plan:

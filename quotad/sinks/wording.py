@@ -25,7 +25,7 @@ from quotad.domain.notice import (
     SessionNotice,
     ThresholdNotice,
 )
-from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
+from quotad.domain.policy import quota_words
 from quotad.domain.queue import PlannedId, ScheduleReason
 
 TITLE_CHARS_MAX = 60
@@ -127,15 +127,8 @@ def payload(notice: Notice, words: Words) -> Payload:
 
 
 def window_words(name: str) -> str:
-    """A window's name as people say it: ``five_hour`` -> ``5-hour quota``."""
-    if name == FIVE_HOUR:
-        return "5-hour quota"
-    if name == SEVEN_DAY:
-        return "weekly quota"
-    scope = name.removeprefix(SEVEN_DAY + "_")
-    if scope != name:
-        return f"weekly {_clipped(_spaced(scope).capitalize(), WINDOW_CHARS_MAX)} quota"
-    return f"{_clipped(_spaced(name), WINDOW_CHARS_MAX).removesuffix(' quota')} quota"
+    """As people say it, and cut to leave room for what is said about it."""
+    return quota_words(_clipped(name, WINDOW_CHARS_MAX))
 
 
 class _Local:

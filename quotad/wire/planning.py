@@ -84,7 +84,7 @@ class ImportParams:
 
 @dataclass(frozen=True, slots=True)
 class NextParams:
-    """``hours``: sessions that take longer are no candidates.
+    """``hours``: sessions that take longer are no candidates, nor is the one that ``id`` names.
 
     ``id``: what would become of this one, as ``start`` with the same id would decide; null is the best.
     """
@@ -96,7 +96,7 @@ class NextParams:
 
 @dataclass(frozen=True, slots=True)
 class StartParams:
-    """Claim a session, or schedule it if it does not fit.
+    """Claim a session, or schedule it if it does not fit; neither if it takes longer than ``hours``.
 
     ``id``: which (null: the one that ``next`` would name). ``claude_session``: the id that Claude Code's
     session has or will get. ``here``: that session is running already. ``directory``: where it runs if the

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from quotad.domain import queue as changes
-from quotad.domain.decision import Decision, decide, decide_on, in_line, quota_words, span, unlocked_by
+from quotad.domain.decision import Decision, decide, decide_on, in_line, span, unlocked_by
 from quotad.domain.instant import DAY, HOUR, MINUTE, SECOND
+from quotad.domain.policy import quota_words
 from quotad.domain.queue import (
     Planned,
     PlannedId,
@@ -167,8 +168,11 @@ def test_what_others_have_booked_is_named_too() -> None:
     [
         ("five_hour", "5-hour quota"),
         ("seven_day", "weekly quota"),
-        ("seven_day_opus", "weekly opus quota"),
+        ("seven_day_opus", "weekly Opus quota"),
+        ("seven_day_oauth_apps", "weekly Oauth apps quota"),
+        ("five_hour_opus", "5-hour Opus quota"),
         ("my_month", "my month quota"),
+        ("my_quota", "my quota"),
     ],
 )
 def test_a_quota_has_a_name_that_people_use(name: str, words: str) -> None:
@@ -204,7 +208,7 @@ def test_without_any_limit_everything_starts() -> None:
         (ready("a"), ready("b")),
         (ready("step-9"), ready("step-10")),
         (ready("9.step"), ready("10.step"), ready("a")),
-        (ready("A"), ready("a")),
+        (ready("B"), ready("a")),
         (ready("a01"), ready("a1")),
         (ready("step"), ready("step-1")),
     ],
@@ -373,10 +377,10 @@ def test_how_long_that_is(length: int, expected: str) -> None:
     assert expected == span(length)
 
 
-def on(which: str, *sessions: Planned, room: Room) -> Decision:
+def on(which: str, *sessions: Planned, room: Room, hours: float | None = None) -> Decision:
     """The decision on the one that was named."""
     queue = checked(sessions)
-    return decide_on(queue, (promised(room, queue),), PlannedId(which), T0)
+    return decide_on(queue, (promised(room, queue),), PlannedId(which), hours, T0)
 
 
 def test_the_one_that_was_named() -> None:
@@ -385,6 +389,15 @@ def test_the_one_that_was_named() -> None:
     assert ("start", "b", None) == head(on("b", *sessions, room=five_hour(60)))
     found = on("b", *sessions, room=five_hour(59))
     assert (("schedule", "b", None), [("a", True)]) == (head(found), alternatives(found))
+
+
+def test_the_one_that_was_named_may_take_too_long() -> None:
+    """Then there is nothing to do, and what else there is fits into the hours."""
+    sessions = (ready("a", hours=1.5), ready("b", hours=2.5), ready("c", hours=3, priority=HIGH))
+    assert ("start", "b", None) == head(on("b", *sessions, room=five_hour(), hours=2.5))
+    found = on("b", *sessions, room=five_hour(), hours=2)
+    assert (("none", None, None), [("a", True)]) == (head(found), alternatives(found))
+    assert "b takes 2.5 h, and there are 2 h." == found.reason
 
 
 def test_what_is_booked_for_later_may_be_started_now() -> None:

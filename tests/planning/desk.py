@@ -120,10 +120,10 @@ class Desk:
         self.engine.submit(Woke())
         await self.planner.tend()
 
-    async def start(self, which: str | None = None, session: str = "c-1") -> Any:  # noqa: ANN401
+    async def start(self, which: str | None = None, session: str = "c-1", hours: float | None = None) -> Any:  # noqa: ANN401
         """The decision, carried out."""
         named = None if which is None else PlannedId(which)
-        return await self.planner.start(SessionId(session), named, None, only_if_it_fits=False)
+        return await self.planner.start(SessionId(session), named, hours, only_if_it_fits=False)
 
 
 @asynccontextmanager

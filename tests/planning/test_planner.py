@@ -59,6 +59,13 @@ async def test_a_start_claims(here: Desk) -> None:
         )
 
 
+async def test_one_that_takes_too_long_is_not_claimed(here: Desk) -> None:
+    """Although it was named; it is not booked either."""
+    await here.planner.add(plan("docs", hours=4))
+    assert "none" == (await here.start("docs", hours=3.5)).action
+    assert {"docs": Status.READY} == here.statuses()
+
+
 async def test_what_is_claimed_is_not_there_for_others(here: Desk) -> None:
     """A second session of the rest plus one token is booked and not started."""
     await here.planner.add([*plan("a", tokens=150_000), *plan("b", tokens=50_001)])
