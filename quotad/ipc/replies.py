@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -18,6 +19,11 @@ from quotad.domain.state import Problem
 from quotad.domain.usage import Tokens
 
 SCHEMA = 1
+
+INSTANTS_KEPT_MAX = 512
+"""So many instants are kept as text: nearly all that a reply tells were in the one before."""
+
+_text = lru_cache(INSTANTS_KEPT_MAX)(wire.iso)
 
 
 class DaemonFacts(Struct, frozen=True):
@@ -40,13 +46,13 @@ def status(standing: Standing, daemon: DaemonFacts, problems: Iterable[Problem])
         "daemon": {
             "version": daemon.version,
             "pid": daemon.pid,
-            "started_at": wire.iso(daemon.started_at),
+            "started_at": _text(daemon.started_at),
             "caught_up": standing.caught_up,
             "malformed_lines": daemon.malformed_lines,
             "progress": daemon.progress,
             "notifier": daemon.notifier,
             "problems": [
-                {"code": problem.code, "message": problem.message, "since": wire.iso(problem.since)}
+                {"code": problem.code, "message": problem.message, "since": _text(problem.since)}
                 for problem in problems
             ],
         },
@@ -86,7 +92,7 @@ def _queue(queue: Queue, now: Instant) -> wire.QueueReply:
         "in_progress": ids[Status.IN_PROGRESS],
         "complete": len(ids[Status.COMPLETE]),
         "due": [*due],
-        "next_at": wire.iso(min(coming)) if coming else None,
+        "next_at": _text(min(coming)) if coming else None,
     }
 
 
@@ -116,7 +122,7 @@ def _window(window: WindowStanding, now: Instant, available: int | None) -> wire
         "percent": None if window.percent is None else round(window.percent, 1),
         "level": window.level,
         "basis": window.basis,
-        "as_of": wire.iso(window.as_of),
+        "as_of": _text(window.as_of),
         "tokens": tokens(window.tokens),
         "messages": window.messages,
         "estimated_tokens": window.estimated_tokens,
@@ -131,8 +137,8 @@ def _window(window: WindowStanding, now: Instant, available: int | None) -> wire
 def _reported(reading: Reading, now: Instant) -> wire.ReportedReply:
     return {
         "percent": reading.percent,
-        "resets_at": wire.iso(reading.resets_at),
-        "received_at": wire.iso(reading.received_at),
+        "resets_at": _text(reading.resets_at),
+        "received_at": _text(reading.received_at),
         "age_seconds": max(0, now - reading.received_at) / 1000,
         "source": reading.source,
     }
@@ -143,10 +149,10 @@ def _session(session: SessionStanding) -> wire.SessionReply:
         "id": session.id,
         "account": session.account,
         "state": session.state.value,
-        "started_at": wire.iso(session.opened_at),
-        "ends_at": wire.iso(session.ends_at),
+        "started_at": _text(session.opened_at),
+        "ends_at": _text(session.ends_at),
         "ended_at": _iso(session.ended_at),
-        "last_active_at": wire.iso(session.last_active_at),
+        "last_active_at": _text(session.last_active_at),
         "cwd": session.cwd,
         "agent": session.agent or None,
         "spent": session.spent,
@@ -155,4 +161,4 @@ def _session(session: SessionStanding) -> wire.SessionReply:
 
 
 def _iso(instant: Instant | None) -> str | None:
-    return None if instant is None else wire.iso(instant)
+    return None if instant is None else _text(instant)

@@ -222,6 +222,9 @@ def change(number: int, status: Answer) -> Encoded:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
-        errors="replace"
-    )
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        # Half a character, in a path of raw bytes.
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode(errors="replace")

@@ -244,9 +244,9 @@ async def test_a_bug_is_told_to_the_asker_and_the_log(caplog: pytest.LogCaptureF
     ]
 
 
-async def test_a_result_that_is_no_json_is_an_internal_error() -> None:
-    """NaN never leaves the daemon."""
-    assert {"code": "internal"} == (await _answered({"percent": float("nan")}))["error"]["data"]
+async def test_what_is_no_number_is_null() -> None:
+    """NaN, which is no JSON, never leaves the daemon."""
+    assert {"percent": None} == (await _answered({"percent": float("nan")}))["result"]
 
 
 async def test_text_that_is_no_unicode_is_shown() -> None:
