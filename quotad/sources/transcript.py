@@ -10,6 +10,7 @@ Counts are what JSON calls an integer: ``5.0`` is refused, as are negative ones 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from sys import intern
 from typing import Annotated
@@ -63,7 +64,7 @@ class _Assistant(_Spoken, rename="camel", gc=False):
     is_sidechain: bool | None = None
 
     @property
-    def spoken(self) -> _Spoken:
+    def spoken(self) -> _Spoken | None:
         return self
 
 
@@ -80,6 +81,18 @@ class _Progress(msgspec.Struct, rename="camel", gc=False):
     @property
     def spoken(self) -> _Spoken | None:
         return self.data.message if self.data else None
+
+
+class _Either(_Assistant, rename="camel", gc=False):
+    """A line of any type whose fields are all as expected, in one decoding."""
+
+    data: _ProgressData | None = None
+
+    @property
+    def spoken(self) -> _Spoken | None:
+        if self.type == "assistant":
+            return self
+        return self.data.message if self.type == "progress" and self.data else None
 
 
 class _Kind(msgspec.Struct, gc=False):
@@ -100,6 +113,7 @@ class _Notice(msgspec.Struct, gc=False):
     message: _Content
 
 
+_decode_lines = msgspec.json.Decoder(_Either).decode_lines
 _decode_assistant = msgspec.json.Decoder(_Assistant).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _decode_kind = msgspec.json.Decoder(_Kind).decode
@@ -113,36 +127,58 @@ def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
     is the machine's own.
     """
     lines = malformed = start = 0
-    before: _Assistant | None = None
+    chosen: list[bytes] = []
     end = block.find(b"\n")
     while end >= 0:
         lines += 1
         # Usage stands near the end of its line; and a line that is not cut out costs nothing.
-        chosen = block.rfind(_MARKER, start, end) >= 0
-        said_before, before = before, None
-        if chosen or block[end - 1] != CLOSE or block[start] != OPEN:
-            line = stripped(block[start:end])
-            if not line:
-                lines -= 1
-            elif not is_object(line):
+        marked = block.rfind(_MARKER, start, end) >= 0
+        if block[start] == OPEN and block[end - 1] == CLOSE:
+            if marked:
+                chosen.append(block[start:end])
+        elif line := stripped(block[start:end]):
+            if not is_object(line):
                 malformed += 1
-            elif chosen:
-                try:
-                    before = _take(line, batch, zone, said_before)
-                except UNDECODABLE:
-                    malformed += 1
+            elif marked:
+                chosen.append(line)
+        else:
+            lines -= 1
         start = end + 1
         end = block.find(b"\n", start)
-    return Counts(lines, malformed)
+    return Counts(lines, malformed + _take_all(chosen, batch, zone))
 
 
-def _take(line: bytes, batch: Batch, zone: tzinfo | None, before: _Assistant | None) -> _Assistant | None:
+def _take_all(lines: list[bytes], batch: Batch, zone: tzinfo | None) -> int:
+    """Take lines that speak of usage; how many of them could not be read."""
+    malformed = 0
+    before: _Assistant | None = None
+    for line, decoded in zip(lines, _together(lines), strict=True):
+        try:
+            outer = decoded or _alone(line)
+            if outer is not None and (before is None or not _adds_nothing(before, outer)):
+                before = _take(line, outer, batch, zone) or before
+        except UNDECODABLE:
+            malformed += 1
+    return malformed
+
+
+def _together(lines: list[bytes]) -> Sequence[_Either | None]:
+    """All lines decoded in one go, for less than they cost one by one; None for each if any is unusual."""
+    try:
+        b"".join([line for line in lines if not line.isascii()]).decode()
+        outers = _decode_lines(b"\n".join(lines))
+    except UNDECODABLE:
+        outers = []
+    # A value ends where it ends: two of them may stand in one line.
+    return outers if len(outers) == len(lines) else [None] * len(lines)
+
+
+def _take(line: bytes, outer: _Assistant | _Progress, batch: Batch, zone: tzinfo | None) -> _Assistant | None:
     """Take one line; what it said, if that is the last event of the batch now.
 
-    ``before`` is what the line right before this one said. Raises what ``UNDECODABLE`` lists.
+    Raises what ``UNDECODABLE`` lists.
     """
-    outer = _outer(line)
-    if outer is None or (spoken := outer.spoken) is None or (message := spoken.message) is None:
+    if (spoken := outer.spoken) is None or (message := spoken.message) is None:
         return None
     model = message.model or ""
     # Old lines lack the flag; where it is false the words are no error ("No response requested.").
@@ -153,26 +189,27 @@ def _take(line: bytes, batch: Batch, zone: tzinfo | None, before: _Assistant | N
     if message.usage is None or model[:1] == "<":
         return None
     at = instant(spoken.timestamp or "")
-    # A call has a line a content block: most are the same event but for the time.
-    if before is None or at < batch.usage[-1].at or not _says_the_same(before, outer):
-        batch.usage.append(
-            UsageEvent(
-                _identity(spoken, message),
-                RequestId(spoken.request_id or ""),
-                at,
-                SessionId(intern(outer.session_id or "")),
-                intern(model),
-                intern(outer.cwd or ""),
-                outer.is_sidechain is True,
-                _tokens(message.usage),
-            )
+    batch.usage.append(
+        UsageEvent(
+            _identity(spoken, message),
+            RequestId(spoken.request_id or ""),
+            at,
+            SessionId(intern(outer.session_id or "")),
+            intern(model),
+            intern(outer.cwd or ""),
+            outer.is_sidechain is True,
+            _tokens(message.usage),
         )
+    )
     batch.latest = max(batch.latest, at)
     return outer if outer is spoken else None
 
 
-def _says_the_same(one: _Assistant, other: _Assistant | _Progress) -> bool:
-    """Whether two lines would be the same event but for the time."""
+def _adds_nothing(one: _Assistant, other: _Assistant | _Progress) -> bool:
+    """Whether the other line is the same event, or would be but for a later time: a call has several lines.
+
+    (Texts of equal length that end in Z are in order as their times are.)
+    """
     return (
         isinstance(other, _Assistant)
         and one.message == other.message
@@ -180,11 +217,17 @@ def _says_the_same(one: _Assistant, other: _Assistant | _Progress) -> bool:
         and one.session_id == other.session_id
         and one.cwd == other.cwd
         and one.is_sidechain == other.is_sidechain
+        and one.type == other.type
         and bool(other.request_id or (other.message and other.message.id))
+        and _is_in_order(one.timestamp or "", other.timestamp or "")
     )
 
 
-def _outer(line: bytes) -> _Assistant | _Progress | None:
+def _is_in_order(one: str, other: str) -> bool:
+    return one <= other and len(one) == len(other) and one[-1:] == "Z" == other[-1:]
+
+
+def _alone(line: bytes) -> _Assistant | _Progress | None:
     """The decoded line; None if it is of another type, whatever the shapes inside.
 
     (A user line's tool result may hold a ``usage`` too: that of a call which has lines of its own.)

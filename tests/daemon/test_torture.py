@@ -72,7 +72,7 @@ LineCutter.feed = lambda self, buffer, size: Cut(b"", bytes(buffer[:size]), NO_L
 import uuid
 from quotad.sources import transcript
 transcript._identity = lambda spoken, message: uuid.uuid4().hex
-transcript._says_the_same = lambda one, other: False
+transcript._adds_nothing = lambda one, other: False
 """,
 }
 

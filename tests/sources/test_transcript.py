@@ -501,7 +501,7 @@ def test_the_blocks_of_one_call_make_one_event() -> None:
     ]
     batch, counts = decoded(block(*lines))
     assert ([instant("2026-11-02T09:00:01.000Z")], Counts(3, 0)) == ([one.at for one in batch.usage], counts)
-    assert instant("2026-11-02T09:00:03.000Z") == batch.latest
+    assert instant("2026-11-02T09:00:01.000Z") == batch.latest
 
 
 @pytest.mark.parametrize(
@@ -530,3 +530,22 @@ def test_lines_known_by_their_uuid_alone_are_never_one() -> None:
     nameless = assistant({"output_tokens": 5}, message={"id": None}, requestId=None)
     batch, _ = decoded(block(nameless, nameless | {"uuid": "another"}))
     assert 2 == len(batch.usage)
+
+
+def test_lines_that_are_decoded_together_say_what_each_says_alone() -> None:
+    """Whatever stands in a block beside it, a line is taken or refused as if it stood alone."""
+    usual = assistant({"output_tokens": 5}, message={"id": "msg_B"}, requestId="req_B")
+    torn = b'{"type":"assistant","message":{"usage":{"output_tokens":1}\n'
+    glued = block(usual).strip() + block(usual)
+    across = b'{"usage":{"a":1}\n{"usage":{"a":1}}}\n'
+    half = block(assistant({}, content="\ud83d"))
+    foreign = b'{"type":"assistant","message":{"usage":5}}\n'
+    progressing = block(progress(assistant({"output_tokens": 7}, message={"id": "msg_C"})))
+    odd = [torn, glued, across, half, foreign, b'{"usage":"\xff"}\n', progressing, b"\n", block(usual)]
+    for one in odd:
+        for other in odd:
+            whole, counts = decoded(one + other)
+            first, second = decoded(one), decoded(other)
+            assert set(first[0].usage + second[0].usage) == set(whole.usage), (one, other)
+            assert first[1].lines + second[1].lines == counts.lines, (one, other)
+            assert first[1].malformed + second[1].malformed == counts.malformed, (one, other)
