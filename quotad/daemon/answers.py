@@ -127,6 +127,7 @@ class Answers(Struct):
 
     async def _history(self, params: wire.HistoryParams) -> list[wire.HistoryRow]:
         await self.intake.refresh()
+        await self.intake.settled()
         policy = self.engine.state.policy
         accounts = [(one.id, one.specs(policy)) for one in self.engine.state.accounts.values()]
         zone, now = (UTC if params.utc else None), self.clock.now()
