@@ -26,7 +26,6 @@ from quotactl.decision_text import (
 )
 from quotactl.failure import Undone
 from quotactl.launch import SESSION_VARIABLES, command_line, directory_of, new_session, run_claude
-from quotactl.launch import here as where
 from quotactl.next import decided
 from quotactl.planned_options import hours_of, hours_option
 from quotactl.question import ask, can_ask, is_no, is_yes
@@ -139,15 +138,13 @@ def _print_command(console: Console, wish: Wish) -> None:
 
 
 def _claim(
-    console: Console, wish: Wish, claude_session: str, *, here: bool = False, only_if_it_fits: bool
+    console: Console, wish: Wish, claude_session: str, *, only_if_it_fits: bool
 ) -> planning.DecisionReply:
     """What the daemon has done: claimed a session under this id, or booked it, or nothing."""
     params: Mapping[str, object] = {
         "claude_session": claude_session,
         "id": wish.named,
         "hours": wish.hours,
-        "here": here,
-        "directory": where(),
         "only_if_it_fits": only_if_it_fits,
     }
     with console.connect() as client:
@@ -171,7 +168,7 @@ def _start_here(console: Console, wish: Wish, session: str | None, *, yes: bool,
     elif not yes:
         _show(console, reply, "--here", as_json=as_json)
         return
-    reply = _claim(console, wish, known, here=True, only_if_it_fits=not yes)
+    reply = _claim(console, wish, known, only_if_it_fits=not yes)
     if as_json:
         console.say_json(reply)
     elif reply["action"] == "start":

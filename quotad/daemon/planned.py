@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import PurePosixPath
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ from quotad.planning.planner import Planner
 from quotad.planning.queue_file import sessions_in
 from quotad.wire import planning
 
-P = TypeVar("P")
+P = TypeVar("P", bound=NamedTuple)
 
 SESSION_CHARACTERS_MAX = 128
 """Claude Code's ids are UUIDs of 36."""

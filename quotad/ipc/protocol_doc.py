@@ -9,45 +9,45 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
 from inspect import cleandoc
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Literal, NamedTuple, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from quotad import wire
-from quotad.wire import planning
+from quotad.wire import planned_replies as planned
+from quotad.wire import replies
 from quotad.wire.methods import METHODS
 
 RESULTS: dict[str, object] = {
-    "hello": wire.Hello,
-    "status": wire.StatusReply,
-    "sync": wire.SyncReply,
-    "subscribe": wire.StatusChange,
-    "history": list[wire.HistoryRow],
-    "doctor": wire.DoctorReply,
-    "notify.test": wire.NotifyTestReply,
-    "reload": wire.Done,
-    "shutdown": wire.Done,
-    "queue.list": planning.QueueListReply,
-    "queue.show": planning.QueueShowReply,
-    "queue.add": planning.PlannedReply,
-    "queue.edit": planning.PlannedReply,
-    "queue.remove": planning.PlannedReply,
-    "queue.done": planning.PlannedReply,
-    "queue.import": planning.ImportReply,
-    "queue.export": wire.Exported,
-    "next": planning.DecisionReply,
-    "start": planning.DecisionReply,
-    "release": planning.PlannedReply,
-    "schedule": planning.ScheduledReply,
-    "unschedule": planning.PlannedReply,
-    "plan": planning.PlanReply,
-    "calendar.export": planning.CalendarReply,
-    "calendar.list": planning.CalendarReply,
-    "statusline": wire.LineReply,
-    "hook": wire.HookReply,
-    "limit-hit": wire.LimitHitReply,
+    "hello": replies.Hello,
+    "status": replies.StatusReply,
+    "sync": replies.SyncReply,
+    "subscribe": replies.StatusChange,
+    "history": list[replies.HistoryRow],
+    "doctor": replies.DoctorReply,
+    "notify.test": replies.NotifyTestReply,
+    "reload": replies.Done,
+    "shutdown": replies.Done,
+    "queue.list": planned.QueueListReply,
+    "queue.show": planned.QueueShowReply,
+    "queue.add": planned.PlannedReply,
+    "queue.edit": planned.PlannedReply,
+    "queue.remove": planned.PlannedReply,
+    "queue.done": planned.PlannedReply,
+    "queue.import": planned.ImportReply,
+    "queue.export": replies.Exported,
+    "next": planned.DecisionReply,
+    "start": planned.DecisionReply,
+    "release": planned.PlannedReply,
+    "schedule": planned.ScheduledReply,
+    "unschedule": planned.PlannedReply,
+    "plan": planned.PlanReply,
+    "calendar.export": planned.CalendarReply,
+    "calendar.list": planned.CalendarReply,
+    "statusline": replies.LineReply,
+    "hook": replies.HookReply,
+    "limit-hit": replies.LimitHitReply,
 }
 """What each method of ``METHODS`` answers."""
 
@@ -125,7 +125,7 @@ def _method(name: str) -> Iterator[str]:
     yield f"### `{name}`\n"
     yield f"{_MEANINGS[name]}\n"
     params = METHODS[name]
-    if fields(params):
+    if params._fields:
         yield f"Parameters: {_described(params)}\n"
         yield _parameters(params)
     else:
@@ -133,13 +133,11 @@ def _method(name: str) -> Iterator[str]:
     yield f"Result: {_shown(RESULTS[name])}.\n"
 
 
-def _parameters(params: type[object]) -> str:
-    assert is_dataclass(params)
-    hints = get_type_hints(params)
+def _parameters(params: type[NamedTuple]) -> str:
+    otherwise = {name: f"`{json.dumps(value)}`" for name, value in params._field_defaults.items()}
     rows = [
-        f"| `{known.name}` | {_shown(hints[known.name])} | "
-        f"{'required' if known.default is MISSING else f'`{json.dumps(known.default)}`'} |"
-        for known in fields(params)
+        f"| `{name}` | {_shown(hint)} | {otherwise.get(name, 'required')} |"
+        for name, hint in get_type_hints(params).items()
     ]
     return "\n".join(["| Name | Type | Default |", "|---|---|---|", *rows, ""])
 

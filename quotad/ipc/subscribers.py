@@ -11,7 +11,7 @@ from collections.abc import Callable
 from quotad import wire
 from quotad.ipc.requests import Encoded, change_line
 
-State = Callable[[], wire.StatusReply | Encoded]
+State = Callable[[], "wire.StatusReply | Encoded"]
 """The status as it is when called."""
 
 Tell = Callable[[], None]

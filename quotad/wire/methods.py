@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import NamedTuple, TypeAlias
 
 from quotad import wire
 from quotad.wire import planning
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-METHODS: Mapping[str, type[DataclassInstance]] = {
+METHODS: Mapping[str, type[NamedTuple]] = {
     "hello": wire.NoParams,
     "status": wire.NoParams,
     "sync": wire.SyncParams,
@@ -42,7 +39,7 @@ METHODS: Mapping[str, type[DataclassInstance]] = {
     "limit-hit": wire.LimitHitParams,
 }
 
-Result = (
+Result: TypeAlias = """
     wire.Hello
     | wire.StatusReply
     | wire.StatusChange
@@ -63,4 +60,4 @@ Result = (
     | planning.ScheduledReply
     | planning.PlanReply
     | planning.CalendarReply
-)
+"""

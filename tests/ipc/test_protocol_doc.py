@@ -8,6 +8,7 @@ from typing import get_args
 
 from quotad import wire
 from quotad.ipc.protocol_doc import RESULTS, page
+from quotad.wire import replies
 from quotad.wire.methods import METHODS
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -35,4 +36,4 @@ def test_the_example_is_a_conversation() -> None:
     """The example is one request line and one reply line under the same id."""
     request, reply = (json.loads(line) for line in page().split("```\n")[1].splitlines())
     assert ("hello", request["id"]) == (request["method"], reply["id"])
-    assert set(wire.Hello.__annotations__) == set(reply["result"])
+    assert set(replies.Hello.__annotations__) == set(reply["result"])

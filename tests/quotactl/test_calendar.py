@@ -8,7 +8,7 @@ import pytest
 
 from quotactl.calendar import events_text, export_text, next_text
 from quotad import wire
-from quotad.wire.planning import CalendarReply, EventReply
+from quotad.wire.planned_replies import CalendarReply, EventReply
 from tests.quotactl.conftest import Surroundings
 from tests.quotactl.fake_daemon import Error, FakeDaemon
 from tests.quotactl.replies import NOW, view

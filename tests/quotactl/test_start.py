@@ -145,8 +145,6 @@ def test_yes_claims_and_runs_claude(here: Surroundings) -> None:
     expected = {
         "id": None,
         "hours": 4.0,
-        "here": False,
-        "directory": str(here.root),
         "only_if_it_fits": False,
     }
     assert expected == claim
@@ -317,10 +315,7 @@ def test_here_claims_for_the_session_that_asks(
         result = here.run("start", "--here", *arguments)
     assert (0, "") == (result.exit_code, result.stderr)
     (claim,) = asked(daemon, "start")
-    assert (SESSION, "api", True, True) == (
-        *(claim["claude_session"], claim["id"]),
-        *(claim["here"], claim["only_if_it_fits"]),
-    )
+    assert (SESSION, "api", True) == (claim["claude_session"], claim["id"], claim["only_if_it_fits"])
     assert_snapshot("start-here", result.stdout.rstrip("\n"))
 
 
