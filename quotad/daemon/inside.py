@@ -240,8 +240,8 @@ def _next(queue: Queue) -> tuple[str, int] | None:
     """The scheduled session whose time is nearest."""
     booked = [
         (one.scheduled_for, one.id)
-        for one in queue.sessions
-        if one.status is Status.SCHEDULED and one.scheduled_for is not None
+        for one in queue.by_status[Status.SCHEDULED]
+        if one.scheduled_for is not None
     ]
     if not booked:
         return None

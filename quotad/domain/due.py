@@ -48,7 +48,7 @@ def room_now(standing: Standing, queue: Queue | None = None) -> tuple[Room, ...]
 def due(standing: Standing) -> Due:
     """Every booked session whose time has come."""
     queue, now = standing.queue, standing.now
-    come = [one for one in queue.sessions if is_due(one, now)]
+    come = [one for one in queue.by_status[Status.SCHEDULED] if is_due(one, now)]
     if not come:
         return Due((), (), None)
     claimed = claims(room_now(standing), queue, now)
@@ -148,6 +148,6 @@ def _ended(account: Account, run: Run, now: Instant) -> Instant | None:
 def next_due(standing: Standing) -> Instant | None:
     """When time alone will make a session due or a run be over."""
     now = standing.now
-    times = [one.scheduled_for for one in standing.queue.sessions if one.status is Status.SCHEDULED]
+    times = [one.scheduled_for for one in standing.queue.by_status[Status.SCHEDULED]]
     times += [run.started + SESSION_LENGTH for run in standing.runs if run.outcome is None]
     return min((at for at in times if at is not None and at > now), default=None)

@@ -7,8 +7,9 @@ the dependencies and is never trusted: whoever reads the file sees it, nobody de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal, NewType, TypeVar
 
@@ -96,10 +97,18 @@ class Run(Struct, frozen=True):
     outcome: Outcome | None = None
 
 
-class Queue(Struct, frozen=True):
+class Queue(Struct, frozen=True, dict=True):
     """All planned sessions, in the order of the file; no two ids differ in nothing but case."""
 
     sessions: tuple[Planned, ...] = ()
+
+    @cached_property
+    def by_status(self) -> Mapping[Status, Sequence[Planned]]:
+        """The sessions of each status, in order: told apart once, for every answer needs a few of many."""
+        found: dict[Status, list[Planned]] = {status: [] for status in Status}
+        for planned in self.sessions:
+            found[planned.status].append(planned)
+        return found
 
 
 LIFE: Mapping[Status, frozenset[Status]] = MappingProxyType(

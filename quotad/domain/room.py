@@ -111,9 +111,7 @@ def held_by_runs(queue: Queue, runs: Sequence[Run], spent: Mapping[SessionId, in
     """
     latest = {run.planned: run for run in sorted(runs, key=_run_order) if run.outcome is None}
     return sum(
-        _held(planned, latest.get(planned.id), runs, spent)
-        for planned in queue.sessions
-        if planned.status is Status.IN_PROGRESS
+        _held(planned, latest.get(planned.id), runs, spent) for planned in queue.by_status[Status.IN_PROGRESS]
     )
 
 
@@ -138,8 +136,8 @@ def spent_by(run: Run, runs: Iterable[Run], spent: Mapping[SessionId, int]) -> i
     return max(0, min([spent.get(run.session, 0), *later]) - run.spent_before)
 
 
-def _booked(queue: Queue) -> Iterator[Planned]:
-    return (one for one in queue.sessions if one.status is Status.SCHEDULED)
+def _booked(queue: Queue) -> Sequence[Planned]:
+    return queue.by_status[Status.SCHEDULED]
 
 
 def holds(planned: Planned, room: Room, now: Instant) -> bool:
@@ -202,7 +200,7 @@ class Claims(Struct, frozen=True):
 
 def claims(rooms: Sequence[Room], queue: Queue, now: Instant) -> Claims:
     """Who may use what. ``rooms`` are those of this very queue."""
-    booked = tuple(_booked(queue))
+    booked = _booked(queue)
     come = sorted((one for one in booked if is_due(one, now)), key=_due_order)
     later = [one for one in booked if not is_due(one, now)]
     promised = [sum(one.tokens for one in later if holds(one, room, now)) for room in rooms]

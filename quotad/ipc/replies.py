@@ -76,23 +76,18 @@ def _available(standing: Standing) -> Mapping[tuple[str, str], int]:
 
 
 def _queue(queue: Queue, now: Instant) -> wire.QueueReply:
-    ids: dict[Status, list[str]] = {status: [] for status in Status}
-    for planned in queue.sessions:
-        ids[planned.status].append(planned.id)
-    due = [one.id for one in queue.sessions if is_due(one, now)]
-    coming = [
-        one.scheduled_for
-        for one in queue.sessions
-        if one.status is Status.SCHEDULED and one.scheduled_for is not None and one.scheduled_for > now
-    ]
+    sessions = queue.by_status
+    booked = sessions[Status.SCHEDULED]
+    times = (one.scheduled_for for one in booked)
+    coming = min((at for at in times if at is not None and at > now), default=None)
     return {
-        "ready": len(ids[Status.READY]),
-        "blocked": len(ids[Status.BLOCKED]),
-        "scheduled": ids[Status.SCHEDULED],
-        "in_progress": ids[Status.IN_PROGRESS],
-        "complete": len(ids[Status.COMPLETE]),
-        "due": [*due],
-        "next_at": _text(min(coming)) if coming else None,
+        "ready": len(sessions[Status.READY]),
+        "blocked": len(sessions[Status.BLOCKED]),
+        "scheduled": [one.id for one in booked],
+        "in_progress": [one.id for one in sessions[Status.IN_PROGRESS]],
+        "complete": len(sessions[Status.COMPLETE]),
+        "due": [one.id for one in booked if is_due(one, now)],
+        "next_at": _iso(coming),
     }
 
 

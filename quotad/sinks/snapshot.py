@@ -120,8 +120,8 @@ def quota_tracker(standing: Standing) -> bytes:
         "sessions": [_spending(session) for session in _first_roots(standing)],
         "scheduledSessions": [
             _scheduled(planned, planned.scheduled_for)
-            for planned in standing.queue.sessions
-            if planned.status is Status.SCHEDULED and planned.scheduled_for is not None
+            for planned in standing.queue.by_status[Status.SCHEDULED]
+            if planned.scheduled_for is not None
         ],
         "windows": [_window(one) for one in standing.windows if one.account == window.account],
     }
