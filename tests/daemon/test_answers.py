@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Semaphore
+from typing import cast
 
 from quotad import wire
 from tests.daemon.process import Place, Quotad
@@ -16,6 +18,7 @@ from tests.daemon.work import spend, transcript
 
 WRITES = 200
 CLIENTS = 20
+CROWD = 200
 ANSWERS = 25
 REQUESTS = 5_000
 GROWTH_KB_MAX = 3_000
@@ -66,6 +69,20 @@ def test_every_answer_lies_between_what_was_written_before_and_after(place: Plac
         assert written.finished == quotad.window()["spent"]
     assert len({spent for _, spent, _ in answers}) > ANSWERS
     assert [] == [answer for answer in answers if not answer[0] <= answer[1] <= answer[2]]
+
+
+def test_a_crowd_that_asks_at_once_is_answered(place: Place) -> None:
+    """Two hundred connect, and then all ask: each answer has what was written before and bears its number."""
+    with place.running() as quotad, ExitStack() as connections:
+        crowd = [connections.enter_context(line_to(place)) for _ in range(CROWD)]
+        spend(place, 7)
+        for number, line in enumerate(crowd):
+            line.say(wire.request("status", {}, number))
+        replies = [line.hear() for line in crowd]
+        assert 7 == quotad.window()["spent"]
+    statuses = [cast("wire.StatusReply", reply["result"]) for reply in replies]
+    assert [*range(CROWD)] == [reply["id"] for reply in replies]
+    assert {7} == {status["windows"][0]["spent"] for status in statuses}
 
 
 @dataclass
