@@ -151,7 +151,8 @@ class Intake:
             for files in self._accounts:
                 seen = files.tree.glance(self._clock.file_time_ns())
                 files.looked(seen, everywhere=False)
-                await self._take(files, seen.changed)
+                if seen.changed:
+                    await self._take(files, seen.changed)
             self._served = serving
         self._tell_unreadable()
 
@@ -327,7 +328,8 @@ class Intake:
                 files.failed(found.path, fault.strerror or str(fault))
             else:
                 batch.cursors.append(cursor)
-        self._leave_to_thread(much)
+        if much:
+            self._leave_to_thread(much)
         if batch.cursors:
             self._recorder.record(batch)
             await self._hand_over(files, batch)
