@@ -76,6 +76,16 @@ def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:
     return first._replace(tokens=tokens, sidechain=sidechain)
 
 
+def merged(events: Iterable[UsageEvent]) -> list[UsageEvent]:
+    """Events of the same (message id, request id) as one each, in the order in which they came first."""
+    rows: dict[tuple[MessageId, RequestId], UsageEvent] = {}
+    for event in events:
+        row = event[:2]
+        known = rows.get(row)
+        rows[row] = event if known is None else merge(known, event)
+    return list(rows.values())
+
+
 def standing_call(rows: Iterable[UsageEvent]) -> UsageEvent:
     """Of all rows of one message id (at least one) the call that counts; the others are replays.
 

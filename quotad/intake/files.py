@@ -9,6 +9,7 @@ from typing import NamedTuple
 from quotad.domain.cursor import Cursor
 from quotad.domain.usage import AccountId
 from quotad.intake.hearsay import Hearsay
+from quotad.intake.reading import Order
 from quotad.sources import transcript
 from quotad.sources.scan import Unreadable
 from quotad.sources.session_log import SessionLogDecoder
@@ -124,6 +125,10 @@ class AccountFiles:
     def decoder_anew(self, path: str) -> Callable[[], Decode] | None:
         """What makes a decoder for a file that is read from its start, where that matters."""
         return None if path not in self._logs else lambda: self._new_log(path)
+
+    def order(self, path: str) -> Order:
+        """What it takes to read on where the file was left."""
+        return Order(path, self.cursor(path), self.decoder(path), self.decoder_anew(path))
 
     def _new_log(self, path: str) -> Decode:
         self._logs[path] = SessionLogDecoder()

@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
-
-from msgspec import Struct
 
 from quotad.clock import Clock
 from quotad.domain.cursor import Batch, Cursor
@@ -27,8 +23,9 @@ from quotad.domain.policy import WindowSpec
 from quotad.domain.reading import Reading
 from quotad.domain.usage import AccountId, UsageEvent
 from quotad.engine import Engine
+from quotad.intake.backlog import Backlog, Progress, Waiting
 from quotad.intake.files import AccountFiles, Places
-from quotad.intake.history import BATCH_BYTES, Order, corrections, news, read
+from quotad.intake.history import corrections, news
 from quotad.intake.portions import submit
 from quotad.intake.questions import Questions
 from quotad.intake.recollection import let_go
@@ -61,22 +58,6 @@ def stamp(now: Instant) -> str:
     return datetime.fromtimestamp(now / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-class Waiting(NamedTuple):
-    """A file whose reading is left to the thread."""
-
-    files: AccountFiles
-    found: Found
-
-
-class Progress(Struct):
-    """How much of what was there at the start has been read."""
-
-    files: int = 0
-    files_done: int = 0
-    bytes: int = 0
-    bytes_done: int = 0
-
-
 class Intake:
     """Keeps engine and ledger at what the files say."""
 
@@ -91,24 +72,21 @@ class Intake:
         self._recorder = Recorder(
             ledger, clock, lambda message: self._problem(LEDGER_TROUBLE, message), self._correct
         )
-        self._generation = 0
-        """Rises whenever everything is read again from the cursors on disk: older readings are void then."""
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
+        self._backlog = Backlog(self._recorder, self._hand_over)
         self._scanner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scanner")
         self._accounts: list[AccountFiles] = []
         self._questions = Questions(engine, ledger, self._recorder, clock, self._problem)
-        self._waiting: deque[Waiting] = deque()
-        self._waiting_paths: set[str] = set()
-        self._more = asyncio.Event()
-        self._idle = asyncio.Event()
         self._looking = asyncio.Lock()
         self._asked = self._served = 0
         self._watching = False
-        self.progress = Progress()
         self.current = asyncio.Event()
         """Set once everything has been read that the current window can need."""
         self.caught_up = asyncio.Event()
         """Set once everything has been read that was there at the start."""
+
+    @property
+    def progress(self) -> Progress:
+        return self._backlog.progress
 
     @property
     def accounts(self) -> Sequence[AccountFiles]:
@@ -159,7 +137,7 @@ class Intake:
     async def sync(self) -> None:
         """Return once everything that is on disk now has been taken in and written down."""
         await self._sweep(thorough=True)
-        await self._idle.wait()
+        await self._backlog.idle.wait()
         await self._recorder.settled()
         await self._questions.answered()
 
@@ -202,7 +180,7 @@ class Intake:
 
     def close(self) -> None:
         """Let go of the threads; blocking."""
-        self._reader.shutdown()
+        self._backlog.close()
         self._scanner.shutdown()
 
     # At the start.
@@ -220,7 +198,7 @@ class Intake:
             for one in await self._compare(files, await self._scan(files, thorough=True))
         ]
         found.sort(key=lambda one: one.found.stamp.mtime_ns, reverse=True)
-        self._leave_to_thread(found)
+        self._backlog.add(found)
         self.progress.files = len(found)
         self.progress.bytes = sum(one.found.stamp.size for one in found)
 
@@ -240,37 +218,19 @@ class Intake:
 
     async def _catch_up(self) -> None:
         while True:
-            await self._idle.wait()
+            await self._backlog.idle.wait()
             await self._recorder.settled()
             await self._questions.answered()
-            if self._idle.is_set() and not self._recorder.lost.is_set():
+            if self._backlog.idle.is_set() and not self._recorder.lost.is_set():
                 break
             await self._clock.sleep(RETRY_SECONDS)
         self._engine.submit(CaughtUp())
         self.caught_up.set()
 
-    # What is left to the reading thread: history, and whatever grew by much.
-
-    def _leave_to_thread(self, found: Iterable[Waiting]) -> None:
-        for one in found:
-            if one.found.path not in self._waiting_paths:
-                self._waiting_paths.add(one.found.path)
-                self._waiting.append(one)
-        if self._waiting:
-            self._idle.clear()
-        self._more.set()
+    # What is read in the background.
 
     async def _read_history(self) -> None:
-        needed_ns = self._needed_since() * 1_000_000
-        while True:
-            await self._more.wait()
-            self._more.clear()
-            while self._waiting:
-                if self._waiting[0].found.stamp.mtime_ns < needed_ns:
-                    await self._now_current()
-                await self._read_some()
-            self._idle.set()
-            await self._now_current()
+        await self._backlog.run(self._needed_since() * 1_000_000, self._now_current)
 
     def _needed_since(self) -> Instant:
         """What changed later may hold events of the current window; the rest is history."""
@@ -282,29 +242,6 @@ class Intake:
             await self._questions.answered()
             self.current.set()
 
-    async def _read_some(self) -> None:
-        """Read the next files of one account, newest first."""
-        files = self._waiting[0].files
-        orders: list[Order] = []
-        size = 0
-        while self._waiting and self._waiting[0].files is files and size < BATCH_BYTES:
-            found = self._waiting.popleft().found
-            cursor = files.cursor(found.path)
-            size += found.stamp.size - (cursor.offset if cursor else 0)
-            orders.append(Order(found, cursor, files.decoder(found.path), files.decoder_anew(found.path)))
-        generation = self._generation
-        reading = await asyncio.get_running_loop().run_in_executor(self._reader, read, files.account, orders)
-        if generation != self._generation:
-            return
-        for path, reason in reading.failed:
-            files.failed(path, reason)
-        self._waiting.extendleft(Waiting(files, found) for found in reversed(reading.rest))
-        self._waiting_paths -= {order.found.path for order in orders} - {found.path for found in reading.rest}
-        self.progress.files_done += len(orders) - len(reading.rest)
-        self._recorder.record(reading.batch)
-        await self._hand_over(files, reading.batch)
-        await self._recorder.settled()
-
     # What happens now.
 
     async def _take(self, files: AccountFiles, changed: Iterable[Found]) -> None:
@@ -313,7 +250,7 @@ class Intake:
         much: list[Waiting] = []
         rested = 0
         for found in changed:
-            if found.path in self._waiting_paths:
+            if found.path in self._backlog:
                 continue
             if batch.bytes_read - rested > AT_ONCE_BYTES_MAX:
                 rested = batch.bytes_read
@@ -329,7 +266,7 @@ class Intake:
             else:
                 batch.cursors.append(cursor)
         if much:
-            self._leave_to_thread(much)
+            self._backlog.add(much)
         if batch.cursors:
             self._recorder.record(batch)
             await self._hand_over(files, batch)
@@ -360,7 +297,7 @@ class Intake:
             async with self._looking:
                 found = await self._compare(files, scan)
                 if len(found) > LIVE_FILES_MAX:
-                    self._leave_to_thread(found)
+                    self._backlog.add(found)
                 else:
                     await self._take(files, [one.found for one in found])
         self._tell_unreadable()
@@ -400,9 +337,7 @@ class Intake:
             else:
                 await self._clock.sleep(RETRY_SECONDS)
             async with self._looking:
-                self._generation += 1
-                self._waiting.clear()
-                self._waiting_paths.clear()
+                self._backlog.clear()
                 for files in self._accounts:
                     files.resume(await self._known(files.account))
                 self._recorder.begin_again()

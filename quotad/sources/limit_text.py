@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo
 
 from quotad.domain.instant import DAY, MINUTE, SECOND, Instant, Millis
 from quotad.domain.policy import FIVE_HOUR, SEVEN_DAY
@@ -103,6 +102,8 @@ def _reset(text: str, at: Instant, zone: tzinfo | None) -> Instant | None:
     if reset is None:
         return None
     if reset["zone"] is not None:
+        from zoneinfo import ZoneInfo  # noqa: PLC0415 - looks for the machine's zones, and few messages name one
+
         zone = ZoneInfo(reset["zone"])
     hour = int(reset["hour"]) % 12 + (12 if reset["half"] in "pP" else 0)
     clock = time(hour, int(reset["minute"] or 0))

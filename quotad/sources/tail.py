@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
-import aiofiles
 from msgspec import Struct, field
 
 from quotad.domain.cursor import Batch, Cursor
@@ -109,6 +108,8 @@ async def follow(  # noqa: PLR0913 - as above
     anew: Callable[[], Decode] | None = None,
 ) -> Cursor:
     """Do what ``read_file`` does, with reads that do not block the loop; decoding runs on the loop."""
+    import aiofiles  # noqa: PLC0415 - brings the event loop along, which a process that only reads has no use for
+
     position = 0
     # Not the thread's memory: when this task is cancelled, a read may still be writing to it.
     buffer = bytearray(CHUNK_BYTES)
