@@ -11,7 +11,7 @@ from quotad.sources import transcript
 from quotad.sources.scan import Unreadable
 from quotad.sources.tail import Decode, finished, read_file
 
-BATCH_BYTES = 16 * 1024 * 1024
+BATCH_BYTES = 32 * 1024 * 1024
 """What is read before the loop and the ledger on disk get their share."""
 FILE_BYTES = 4 * 1024 * 1024
 """What is read of one file at a time: so much text may hold twenty thousand events."""

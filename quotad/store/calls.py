@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Literal, NamedTuple, TypeAlias
@@ -20,6 +21,7 @@ from quotad.domain.usage import (
     Tokens,
     UsageEvent,
     merge,
+    merged,
     standing_call,
 )
 from quotad.store.names import ids_of, session_ids
@@ -127,7 +129,7 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
 
     Gives the rows, as they are now, of the calls that were stored before.
     """
-    heard = _rows_by_key(account, usage)
+    heard, others = _heard(account, usage)
     keys = sorted(heard)
     known = _known(db, keys)
     ids = _ids(db, account, [*usage, *(row for was in known.values() for row in was.rows.values())])
@@ -137,19 +139,22 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
     changed: list[tuple[int | str, ...]] = []
     contending: list[tuple[int | str, ...]] = []
     for key in keys:
-        rows = heard[key]
+        call = heard[key]
         was = known.get(key)
-        if was is not None:
-            rows = _joined(was.rows, rows)
-            met += rows.values()
-            if rows == was.rows:
-                continue
-        call = standing_call(rows.values())
-        columns = ids.columns(call)
         contested = 0
-        if len(rows) > 1:
-            contested = 1
-            contending += ((key, *ids.columns(row)) for row in rows.values())
+        # Nearly all messages are new and have one row: everything else is for the others.
+        if was is not None or key in others:
+            rows = {row.request: row for row in (call, *others.get(key, ()))}
+            if was is not None:
+                rows = _joined(was.rows, rows)
+                met += rows.values()
+                if rows == was.rows:
+                    continue
+            call = standing_call(rows.values())
+            if len(rows) > 1:
+                contested = 1
+                contending += ((key, *ids.columns(row)) for row in rows.values())
+        columns = ids.columns(call)
         sums.move(columns, 1)
         if was is None:
             fresh.append((key, contested, call.message, *columns))
@@ -186,28 +191,30 @@ def usage_event(  # noqa: PLR0913, PLR0917 - one parameter a column
     )
 
 
-def call_key(account: int, message: MessageId) -> int:
-    """64 bits for an account's message id, as SQLite's signed integer.
+def _keys(account: int, messages: Iterable[MessageId]) -> tuple[int, ...]:
+    """64 bits for each of an account's message ids, as SQLite's signed integers.
 
     That any two of five million ids share a key has a probability of one in a million; they would be one
     call.
     """
-    digest = blake2b(b"%d %b" % (account, message.encode()), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    owner = b"%d " % account
+    digests = [blake2b(owner + message.encode(), digest_size=8).digest() for message in messages]
+    return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
 
-def _rows_by_key(account: int, usage: Iterable[UsageEvent]) -> dict[int, Rows]:
-    found: dict[MessageId, Rows] = {}
-    for event in usage:
-        message, request = event[:2]
-        rows = found.get(message)
-        if rows is None:
-            found[message] = {request: event}
-        elif request in rows:
-            rows[request] = merge(rows[request], event)
-        else:
-            rows[request] = event
-    return {call_key(account, message): rows for message, rows in found.items()}
+def _heard(
+    account: int, usage: Iterable[UsageEvent]
+) -> tuple[dict[int, UsageEvent], dict[int, list[UsageEvent]]]:
+    """By key, the first row of each message id, and the further rows of the few that have any."""
+    first: dict[MessageId, UsageEvent] = {}
+    further: dict[MessageId, list[UsageEvent]] = {}
+    for row in merged(usage):
+        message = row[0]
+        if first.setdefault(message, row) is not row:
+            further.setdefault(message, []).append(row)
+    keys = _keys(account, first)
+    others = dict(zip(_keys(account, further), further.values(), strict=True))
+    return dict(zip(keys, first.values(), strict=True)), others
 
 
 def _joined(one: Rows, other: Rows) -> Rows:
