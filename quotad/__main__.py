@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -20,10 +21,6 @@ def main() -> None:
 
 
 def _options(arguments: list[str]) -> Options:
-    if not arguments:
-        return Options("serve", as_json=False, demo_clock=None, version=_version())
-    import argparse  # noqa: PLC0415 - 9 ms, which no start without arguments needs
-
     parser = argparse.ArgumentParser(
         prog="quotad",
         description=DESCRIPTION,

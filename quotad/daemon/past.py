@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 from quotad import wire
 from quotad.domain.instant import CLOCK_SLACK, Instant
-from quotad.domain.ledger import Totals
 from quotad.domain.policy import Policy, WindowSpec
+from quotad.domain.sums import Totals
 from quotad.domain.usage import AccountId
 from quotad.intake.recollection import quota_windows
 from quotad.ipc import replies

@@ -5,15 +5,16 @@ Nothing here remembers by itself: what was announced is the list of marks, which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from quotad.domain.effects import Announce
 from quotad.domain.instant import MINUTE, Instant, Millis
 from quotad.domain.level import level_of
-from quotad.domain.notice import Mark, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
+from quotad.domain.notice import Mark, Marks, ProblemNotice, ResetNotice, SessionNotice, ThresholdNotice
 from quotad.domain.policy import WindowSpec
 from quotad.domain.reported import OTHER_RESET
-from quotad.domain.standing import SessionStanding, SessionState, Standing, WindowStanding
+from quotad.domain.session import SessionStanding, SessionState
+from quotad.domain.standing import Standing, WindowStanding
 from quotad.domain.state import Account, State
 from quotad.domain.window import Window
 
@@ -52,16 +53,16 @@ def announcements(state: State, standing: Standing, now: Instant) -> list[Announ
     return found
 
 
-def _announced(marks: Iterable[Mark], mark: Mark) -> bool:
-    """Whether it was said of this window before.
+def _announced(marks: Marks, mark: Mark, after: Instant | None = None) -> bool:
+    """Whether it was said of this window before; of windows that opened ``after`` that, if asked so.
 
     One that overlaps by more than half is the same one: a line that arrives late may move its beginning.
     """
     span = Window(mark.opened, mark.resets)
     return any(
-        (one.account, one.kind, one.subject, one.value) == (mark.account, mark.kind, mark.subject, mark.value)
-        and 2 * span.overlap(Window(one.opened, one.resets)) > span.resets - span.opened
-        for one in marks
+        2 * span.overlap(Window(one.opened, one.resets)) > span.resets - span.opened
+        for one in marks.like(mark)
+        if after is None or one.opened > after
     )
 
 
@@ -71,11 +72,9 @@ def _thresholds(window: WindowStanding, state: State, now: Instant) -> Iterator[
     if percent is None or opened is None or resets is None:
         return
     crossed = [threshold for threshold in state.policy.thresholds if threshold <= percent]
-    known: list[Mark] = state.marks
-    if window.early:
-        known = [mark for mark in known if mark.opened > opened - OTHER_RESET]
+    after = opened - OTHER_RESET if window.early else None
     marks = [Mark(window.account, THRESHOLD, window.name, threshold, opened, resets) for threshold in crossed]
-    if not marks or _announced(known, marks[-1]):
+    if not marks or _announced(state.marks, marks[-1], after):
         return
     notice = ThresholdNotice(
         account=window.account,
@@ -90,7 +89,7 @@ def _thresholds(window: WindowStanding, state: State, now: Instant) -> Iterator[
         basis=window.basis,
         at=now,
     )
-    yield Announce(notice, tuple(mark for mark in marks if not _announced(known, mark)))
+    yield Announce(notice, tuple(mark for mark in marks if not _announced(state.marks, mark, after)))
 
 
 def _session_end(session: SessionStanding, state: State, now: Instant) -> Iterator[Announce]:

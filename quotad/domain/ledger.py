@@ -1,105 +1,52 @@
 """Every usage event within the reach of the longest window, held so that sums and windows are cheap.
 
-The long-term record is on disk; this is the part that today's answers need. Counts are kept per quarter
-hour, session and model as integers: a sum touches a few hundred cells at most, is exact, and does not
-depend on the order in which events came.
+The long-term record is on disk; this is the part that today's answers need. Whatever is asked costs the
+same however much is here: sums are differences (``sums``), only the quarter hours that a span cuts are gone
+through call by call, and instants are looked up in lists that are kept in order.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 from quotad.domain.instant import QUARTER, Instant
-from quotad.domain.policy import Policy
 from quotad.domain.session import LogEvent, LogKind
+from quotad.domain.sums import ESTIMATED, Sums, Totals
 from quotad.domain.usage import (
     NO_TOKENS,
     MessageId,
     RequestId,
     SessionId,
-    Tokens,
     UsageEvent,
     family,
     merge,
     standing_call,
 )
 
-ESTIMATED = ""
-"""The model, and the family, of what was only estimated: no model is named so."""
+NEVER: Instant = 2**62
+"""Later than everything."""
 
 
-class Totals(Struct):
-    """What was used in a span: tokens by model, calls, and tokens that were only estimated."""
+class _Quarter(Struct, eq=False):
+    """One quarter hour to the millisecond, for spans that cut it."""
 
-    models: dict[str, Tokens] = field(default_factory=dict)
-    messages: int = 0
-    estimated: int = 0
-
-    def add(self, model: str, tokens: Tokens, messages: int, estimated: int) -> None:
-        if model != ESTIMATED:
-            self.models[model] = self.models.get(model, NO_TOKENS).plus(tokens)
-        self.messages += messages
-        self.estimated += estimated
-
-    @property
-    def tokens(self) -> Tokens:
-        return Tokens(*map(sum, zip(NO_TOKENS, *self.models.values(), strict=True)))
-
-    def spent(self, policy: Policy) -> int:
-        """The weighted sum; rounded once, over models in a fixed order, so that it is always the same."""
-        weighted = sum(policy.weights_of(model).spent(self.models[model]) for model in sorted(self.models))
-        return round(weighted) + self.estimated
+    sums: Sums = field(default_factory=lambda: Sums(1))
+    calls: set[MessageId] = field(default_factory=set)
 
 
-_Part: TypeAlias = tuple[str, Tokens, int, int]
-"""Model, tokens, calls, estimated tokens."""
-
-
-class _Cell(Struct):
-    """The sum of one session and model in one quarter hour."""
-
-    tokens: Tokens = NO_TOKENS
-    messages: int = 0
-    estimated: int = 0
-
-
-class _Quarter(Struct):
-    """One quarter hour: its sums, and its events for spans that cut it; all lie in ``[first, last]``."""
-
-    first: Instant
-    last: Instant
-    sessions: dict[SessionId, dict[str, _Cell]] = field(default_factory=dict)
-    """Sums by session and model."""
-    calls: dict[MessageId, UsageEvent] = field(default_factory=dict)
-    estimates: dict[str, LogEvent] = field(default_factory=dict)
-
-    def cell(self, session: SessionId, model: str) -> _Cell:
-        """The sum of one session and model, begun if need be."""
-        return self.sessions.setdefault(session, {}).setdefault(model, _Cell())
-
-    def drop(self, session: SessionId, model: str) -> None:
-        """Take away a sum that nothing is left of."""
-        models = self.sessions[session]
-        del models[model]
-        if not models:
-            del self.sessions[session]
-
-    def sums(self, session: SessionId | None) -> Iterator[_Part]:
-        """All sums, or those of one session."""
-        chosen = self.sessions.values() if session is None else (self.sessions.get(session, {}),)
-        for models in chosen:
-            for model, cell in models.items():
-                yield model, cell.tokens, cell.messages, cell.estimated
-
-
-class SessionFacts(Struct):
-    """What is known of a session; each field is a function of the set of its events."""
+class SessionFacts(Struct, eq=False):
+    """What is known of a session; each field but ``version`` is a function of the set of its events."""
 
     moments: list[Instant] = field(default_factory=list)
+    uses: list[Instant] = field(default_factory=list)
+    """When its calls used any tokens."""
+    sums: Sums = field(default_factory=lambda: Sums(1))
+    version: int = 0
+    """Another one whenever anything here has changed; no two sessions ever have the same."""
     named_at: tuple[Instant, str] | None = None
     placed_at: tuple[Instant, str] | None = None
     logs: dict[str, LogEvent] = field(default_factory=dict)
@@ -108,6 +55,10 @@ class SessionFacts(Struct):
         """The session's first event in ``[at, until)``."""
         index = bisect_left(self.moments, at)
         return self.moments[index] if index < len(self.moments) and self.moments[index] < until else None
+
+    def count(self, until: Instant) -> int:
+        """How many events the session has before ``until``."""
+        return bisect_left(self.moments, until)
 
     def last_moment(self, until: Instant) -> Instant | None:
         """The session's last event before ``until``."""
@@ -139,13 +90,17 @@ class Ledger:
     def __init__(self, price: Callable[[str], int]) -> None:
         """``price``: tokens that one use of a tool is taken to cost."""
         self._price = price
-        self.changes = 0
-        """Rises whenever calls come in or change."""
+        self.touched: Instant = NEVER
+        """The earliest instant at which a use of tokens came, changed or went since this was last set."""
         self._calls: dict[MessageId, UsageEvent] = {}
         self._contested: dict[MessageId, dict[RequestId, UsageEvent]] = {}
         self._quarters: dict[int, _Quarter] = {}
         self._openers: dict[str, list[Instant]] = {}
+        self._sums = Sums(QUARTER)
         self._sessions: dict[SessionId, SessionFacts] = {}
+        self._versions = 0
+        self._recent: list[tuple[Instant, SessionId]] = []
+        """Every session by its last event."""
         self._logs: dict[str, LogEvent] = {}
         self._measured: set[SessionId] = set()
         """Never trimmed: what is measured once stays so, and ids are small."""
@@ -162,7 +117,6 @@ class Ledger:
         if before is not None:
             self._leave(before)
         self._enter(stands)
-        self.changes += 1
         return True
 
     def take_log(self, event: LogEvent) -> bool:
@@ -191,38 +145,44 @@ class Ledger:
         """A usage line bears the session's id: its estimates are dropped, for good; whether it had any."""
         if session in self._measured:
             return False
-        self._measured.add(session)
         facts = self._sessions.get(session)
-        estimates = [event for event in facts.logs.values() if _is_estimate(event)] if facts else []
+        estimates = [event for event in facts.logs.values() if self._counts(event)] if facts else []
         for event in estimates:
             self._leave_estimate(event)
+        self._measured.add(session)
         return bool(estimates)
 
     def reprice(self, price: Callable[[str], int]) -> None:
         """From now on, and for what is here already, the use of a tool is taken to cost this."""
+        counted = [event for event in self._logs.values() if self._counts(event)]
+        for event in counted:
+            self._leave_estimate(event)
         self._price = price
-        for quarter in self._quarters.values():
-            sums: dict[SessionId, int] = {}
-            for event in quarter.estimates.values():
-                sums[event.session] = sums.get(event.session, 0) + price(event.tool)
-            for session, estimated in sums.items():
-                quarter.cell(session, ESTIMATED).estimated = estimated
+        for event in counted:
+            self._enter_estimate(event)
 
     def trim(self, before: Instant) -> None:
         """Forget whole quarter hours before an instant."""
-        for quarter in [index for index in self._quarters if (index + 1) * QUARTER <= before]:
-            for call in self._quarters.pop(quarter).calls.values():
-                del self._calls[call.message]
-                self._contested.pop(call.message, None)
         edge = before // QUARTER * QUARTER
+        for quarter in [index for index in self._quarters if index * QUARTER < edge]:
+            for message in self._quarters.pop(quarter).calls:
+                del self._calls[message]
+                self._contested.pop(message, None)
+        self._sums.trim(edge)
         self._logs = {key: event for key, event in self._logs.items() if event.at >= edge}
         for openers in self._openers.values():
-            del openers[: bisect_left(openers, edge)]
+            _trim(openers, edge)
         for session, facts in list(self._sessions.items()):
-            del facts.moments[: bisect_left(facts.moments, edge)]
-            facts.logs = {key: event for key, event in facts.logs.items() if event.at >= edge}
-            if not facts.moments:
-                del self._sessions[session]
+            if facts.moments[0] < edge:
+                self._trim_session(session, facts, edge)
+
+    def _trim_session(self, session: SessionId, facts: SessionFacts, edge: Instant) -> None:
+        last = facts.moments[-1]
+        _trim(facts.moments, edge)
+        _trim(facts.uses, edge)
+        facts.sums.trim(edge)
+        facts.logs = {key: event for key, event in facts.logs.items() if event.at >= edge}
+        self._changed(session, facts, last)
 
     # What is asked.
 
@@ -244,15 +204,17 @@ class Ledger:
         totals = Totals()
         if until <= since:
             return totals
-        for index in range(since // QUARTER, (until - 1) // QUARTER + 1):
+        if session is not None:
+            facts = self._sessions.get(session)
+            if facts is not None:
+                facts.sums.add_to(totals, since, until, scope)
+            return totals
+        first, last = since // QUARTER, (until - 1) // QUARTER
+        self._sums.add_to(totals, (first + 1) * QUARTER, last * QUARTER, scope)
+        for index in {first, last}:
             quarter = self._quarters.get(index)
-            if quarter is None:
-                continue
-            whole = since <= quarter.first and quarter.last < until
-            parts = quarter.sums(session) if whole else self._between(quarter, since, until, session)
-            for model, tokens, messages, estimated in parts:
-                if scope is None or family(model) == scope:
-                    totals.add(model, tokens, messages, estimated)
+            if quarter is not None:
+                quarter.sums.add_to(totals, since, until, scope)
         return totals
 
     def latest(self, since: Instant, until: Instant, scope: str | None = None) -> Instant | None:
@@ -267,18 +229,9 @@ class Ledger:
 
     def last_use(self, session: SessionId, since: Instant, until: Instant) -> Instant | None:
         """When a call of the session used tokens last, after ``since`` and up to ``until``."""
-        for index in range(until // QUARTER, since // QUARTER - 1, -1):
-            quarter = self._quarters.get(index)
-            if quarter is None or session not in quarter.sessions:
-                continue
-            used = (
-                call.at
-                for call in quarter.calls.values()
-                if call.session == session and since < call.at <= until and call.tokens != NO_TOKENS
-            )
-            if (last := max(used, default=None)) is not None:
-                return last
-        return None
+        facts = self._sessions.get(session)
+        index = 0 if facts is None else bisect_right(facts.uses, until)
+        return facts.uses[index - 1] if facts and index and facts.uses[index - 1] > since else None
 
     def facts(self, session: SessionId) -> SessionFacts | None:
         """What is known of one session, if it is here."""
@@ -286,6 +239,11 @@ class Ledger:
 
     def sessions(self) -> Iterable[tuple[SessionId, SessionFacts]]:
         return self._sessions.items()
+
+    def sessions_since(self, at: Instant) -> Iterator[tuple[SessionId, SessionFacts]]:
+        """Those that have an event at ``at`` or later."""
+        for _, session in self._recent[bisect_left(self._recent, (at,)) :]:
+            yield session, self._sessions[session]
 
     # How it is held.
 
@@ -301,93 +259,123 @@ class Ledger:
         rows[row.request] = row if known is None else merge(known, row)
         return standing_call(rows.values())
 
-    def _quarter(self, at: Instant) -> _Quarter:
-        return self._quarters[at // QUARTER]
-
     def _quarter_for(self, at: Instant) -> _Quarter:
         """The quarter hour that something at this instant enters."""
-        quarter = self._quarters.setdefault(at // QUARTER, _Quarter(at, at))
-        quarter.first, quarter.last = min(quarter.first, at), max(quarter.last, at)
+        quarter = self._quarters.get(at // QUARTER)
+        if quarter is None:
+            quarter = self._quarters[at // QUARTER] = _Quarter()
         return quarter
+
+    def _facts_for(self, session: SessionId) -> SessionFacts:
+        """The session that something enters."""
+        facts = self._sessions.get(session)
+        if facts is None:
+            facts = self._sessions[session] = SessionFacts()
+        return facts
 
     def _enter(self, call: UsageEvent) -> None:
         self._calls[call.message] = call
         quarter = self._quarter_for(call.at)
-        quarter.calls[call.message] = call
-        cell = quarter.cell(call.session, call.model)
-        cell.tokens = cell.tokens.plus(call.tokens)
-        cell.messages += 1
+        quarter.calls.add(call.message)
+        quarter.sums.enter(call)
+        self._sums.enter(call)
+        facts = self._facts_for(call.session)
+        facts.sums.enter(call)
         if call.tokens != NO_TOKENS:
-            insort(self._openers.setdefault(family(call.model), []), call.at)
-        facts = self._sessions.setdefault(call.session, SessionFacts())
-        insort(facts.moments, call.at)
+            self._open(family(call.model), call.at)
+            insort(facts.uses, call.at)
         facts.placed_at = _earlier(facts.placed_at, call.at, call.cwd)
+        self._enter_moment(call.session, facts, call.at)
 
     def _leave(self, call: UsageEvent) -> None:
-        quarter = self._quarter(call.at)
-        del quarter.calls[call.message]
-        cell = quarter.cell(call.session, call.model)
-        cell.tokens = cell.tokens.minus(call.tokens)
-        cell.messages -= 1
-        if not cell.messages:
-            quarter.drop(call.session, call.model)
+        quarter = self._quarters[call.at // QUARTER]
+        quarter.calls.remove(call.message)
+        quarter.sums.leave(call)
+        self._sums.leave(call)
+        facts = self._sessions[call.session]
+        facts.sums.leave(call)
         if call.tokens != NO_TOKENS:
-            _take_out(self._openers[family(call.model)], call.at)
-        self._leave_moment(call.session, call.at)
+            self._close(family(call.model), call.at)
+            _take_out(facts.uses, call.at)
+        self._leave_moment(call.session, facts, call.at)
 
-    def _leave_moment(self, session: SessionId, at: Instant) -> None:
-        facts = self._sessions[session]
+    def _open(self, name: str, at: Instant) -> None:
+        """Note that something of this family was used."""
+        insort(self._openers.setdefault(name, []), at)
+        self.touched = min(self.touched, at)
+
+    def _close(self, name: str, at: Instant) -> None:
+        """Note that it was not."""
+        _take_out(self._openers[name], at)
+        self.touched = min(self.touched, at)
+
+    def _enter_moment(self, session: SessionId, facts: SessionFacts, at: Instant) -> None:
+        last = facts.moments[-1] if facts.moments else None
+        insort(facts.moments, at)
+        self._changed(session, facts, last)
+
+    def _leave_moment(self, session: SessionId, facts: SessionFacts, at: Instant) -> None:
+        last = facts.moments[-1]
         _take_out(facts.moments, at)
-        if not facts.moments:
+        self._changed(session, facts, last)
+
+    def _changed(self, session: SessionId, facts: SessionFacts, before: Instant | None) -> None:
+        """Note what has become of a session whose last event was at ``before``."""
+        self._versions += 1
+        facts.version = self._versions
+        last = facts.moments[-1] if facts.moments else None
+        if last == before:
+            return
+        if before is not None:
+            _take_out(self._recent, (before, session))
+        if last is None:
             del self._sessions[session]
+        else:
+            insort(self._recent, (last, session))
 
     def _enter_log(self, event: LogEvent) -> None:
         self._logs[event.key] = event
-        facts = self._sessions.setdefault(event.session, SessionFacts())
+        facts = self._facts_for(event.session)
         facts.logs[event.key] = event
-        insort(facts.moments, event.at)
         facts.placed_at = _earlier(facts.placed_at, event.at, event.cwd)
         if event.kind is LogKind.START:
             facts.named_at = _earlier(facts.named_at, event.at, event.agent)
-        if _is_estimate(event) and event.session not in self._measured:
+        self._enter_moment(event.session, facts, event.at)
+        if self._counts(event):
             self._enter_estimate(event)
 
     def _leave_log(self, event: LogEvent) -> None:
-        if _is_estimate(event) and event.session not in self._measured:
+        if self._counts(event):
             self._leave_estimate(event)
-        del self._sessions[event.session].logs[event.key]
-        self._leave_moment(event.session, event.at)
+        facts = self._sessions[event.session]
+        del facts.logs[event.key]
+        self._leave_moment(event.session, facts, event.at)
+
+    def _counts(self, event: LogEvent) -> bool:
+        """Whether it is worth an estimate."""
+        return event.kind is LogKind.TOOL_RESULT and event.session not in self._measured
 
     def _enter_estimate(self, event: LogEvent) -> None:
-        quarter = self._quarter_for(event.at)
-        quarter.estimates[event.key] = event
-        quarter.cell(event.session, ESTIMATED).estimated += self._price(event.tool)
-        insort(self._openers.setdefault(ESTIMATED, []), event.at)
+        self._open(ESTIMATED, event.at)
+        self._move_estimate(event, self._price(event.tool))
 
     def _leave_estimate(self, event: LogEvent) -> None:
-        quarter = self._quarter(event.at)
-        del quarter.estimates[event.key]
-        cell = quarter.cell(event.session, ESTIMATED)
-        cell.estimated -= self._price(event.tool)
-        if not any(one.session == event.session for one in quarter.estimates.values()):
-            quarter.drop(event.session, ESTIMATED)
-        _take_out(self._openers[ESTIMATED], event.at)
+        self._close(ESTIMATED, event.at)
+        self._move_estimate(event, -self._price(event.tool))
 
-    def _between(
-        self, quarter: _Quarter, since: Instant, until: Instant, session: SessionId | None
-    ) -> Iterator[_Part]:
-        """The events of a quarter hour that lie in ``[since, until)``, one by one."""
-        for call in quarter.calls.values():
-            if since <= call.at < until and session in (None, call.session):
-                yield call.model, call.tokens, 1, 0
-        for event in quarter.estimates.values():
-            if since <= event.at < until and session in (None, event.session):
-                yield ESTIMATED, NO_TOKENS, 0, self._price(event.tool)
+    def _move_estimate(self, event: LogEvent, tokens: int) -> None:
+        facts = self._sessions[event.session]
+        for sums in (self._quarter_for(event.at).sums, self._sums, facts.sums):
+            sums.estimate(event.at, tokens)
+        self._changed(event.session, facts, facts.moments[-1])
 
 
-def _is_estimate(event: LogEvent) -> bool:
-    return event.kind is LogKind.TOOL_RESULT
+T = TypeVar("T", Instant, tuple[Instant, SessionId])
 
 
-def _take_out(instants: list[Instant], at: Instant) -> None:
-    del instants[bisect_left(instants, at)]
+def _take_out(ordered: list[T], one: T) -> None:
+    del ordered[bisect_left(ordered, one)]
+
+
+def _trim(instants: list[Instant], edge: Instant) -> None:
+    del instants[: bisect_left(instants, edge)]

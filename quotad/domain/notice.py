@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -110,3 +111,29 @@ class Mark(Struct, frozen=True):
     value: float
     opened: Instant
     resets: Instant
+
+
+class Marks:
+    """Marks, found by what they say: those of months are there, and each line asks for a few."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[AccountId, str, str, float], list[Mark]] = {}
+
+    def add(self, marks: Iterable[Mark]) -> None:
+        for mark in marks:
+            self._known.setdefault(_what(mark), []).append(mark)
+
+    def like(self, mark: Mark) -> Sequence[Mark]:
+        """Those that say the same, of whatever window."""
+        return self._known.get(_what(mark), ())
+
+    def __contains__(self, mark: Mark) -> bool:
+        return mark in self.like(mark)
+
+    def __iter__(self) -> Iterator[Mark]:
+        for marks in self._known.values():
+            yield from marks
+
+
+def _what(mark: Mark) -> tuple[AccountId, str, str, float]:
+    return mark.account, mark.kind, mark.subject, mark.value

@@ -103,12 +103,3 @@ def taken_back(readings: Iterable[Reading], now: Instant) -> tuple[Reading, ...]
     """What says that the limits said by hand, and not reset yet, were not hit: 0 % of the same window."""
     said = (one for one in in_force(readings) if one.source is ReadingSource.BY_HAND)
     return tuple(one._replace(percent=0.0, received_at=now) for one in said if one.resets_at > now)
-
-
-def highest(readings: Iterable[Reading], now: Instant) -> Reading | None:
-    """The reading that holds for the window that all of these are about: use never goes down within one.
-
-    Of equal ones the latest, whose age is the smallest.
-    """
-    said = (one for one in readings if one.received_at <= now)
-    return max(said, key=lambda one: (one.percent, *received(one)), default=None)

@@ -18,7 +18,10 @@ Everything is a function of the set of readings and of the set of local calls.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from itertools import accumulate
+from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -43,15 +46,30 @@ OLD_PERCENT_GAP: Millis = HOUR
 """A window that ended longer before is not the one whose percentage is repeated (memory reaches as far)."""
 
 
-class Reported(NamedTuple):
-    """One window that the provider laid down, and the readings that speak of its percentage.
+_RECEIVED = attrgetter("received_at")
 
-    ``early`` says that it began by an early reset, within what was a longer window.
+
+class Reported(NamedTuple):
+    """One window that the provider laid down, and the readings that speak of its percentage, as received.
+
+    ``early`` says that it began by an early reset, within what was a longer window. ``holding`` says which
+    reading holds when each has been received: use never goes down within a window, and of equal percentages
+    the latest has the smallest age.
     """
 
     window: Window
     readings: tuple[Reading, ...]
     early: bool
+    holding: tuple[Reading, ...]
+
+    def highest(self, now: Instant) -> Reading | None:
+        """The reading that holds."""
+        count = bisect_right(self.readings, now, key=_RECEIVED)
+        return self.holding[count - 1] if count else None
+
+
+def _holding(last: Reading, one: Reading) -> Reading:
+    return one if one.percent >= last.percent else last
 
 
 def fixes(reading: Reading, length: Millis) -> bool:
@@ -159,7 +177,8 @@ class _Course(Struct):
 
     def reported(self) -> Reported:
         believed = self.kept or [one for one in self.suspects if one.percent < OLD_PERCENT_LEAST]
-        return Reported(Window(self.opened, self.resets), tuple(believed), self.early)
+        holding = tuple(accumulate(believed, _holding))
+        return Reported(Window(self.opened, self.resets), tuple(believed), self.early, holding)
 
     def _looks_old(self, reading: Reading) -> bool:
         """The old percentage with the new reset. A limit that was hit is no percentage but a refusal."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
 from quotad.domain.instant import CLOCK_SLACK, MINUTE, Instant, Millis
-from quotad.domain.ledger import Totals
+from quotad.domain.ledger import SessionFacts
 from quotad.domain.level import Level, advice_of, level_of
 from quotad.domain.notice import Basis
 from quotad.domain.policy import Policy, WindowSpec
 from quotad.domain.queue import Queue, Run, Status
-from quotad.domain.reading import Reading, highest
-from quotad.domain.session import SESSION_LENGTH
+from quotad.domain.reading import Reading
+from quotad.domain.session import SESSION_LENGTH, SessionStanding, SessionState, session_state
 from quotad.domain.state import REACH_SLACK, Account, State
+from quotad.domain.sums import Totals
 from quotad.domain.usage import NO_TOKENS, AccountId, SessionId, Tokens
 from quotad.domain.window import Window
 
@@ -29,30 +29,6 @@ SLOPE_PERCENT_LEAST = 5.0
 LIMIT_BASIS_PLAN = "plan"
 LIMIT_BASIS_CONFIGURED = "configured"
 LIMIT_BASIS_UNKNOWN = "unknown"
-
-
-class SessionState(StrEnum):
-    """A session is complete when its log says so, expired when its five hours are over."""
-
-    ACTIVE = "active"
-    COMPLETE = "complete"
-    EXPIRED = "expired"
-
-
-class SessionStanding(Struct, frozen=True):
-    """One session and its latest five hours; ``spent`` counts only those."""
-
-    account: AccountId
-    id: SessionId
-    state: SessionState
-    opened_at: Instant
-    ends_at: Instant
-    last_active_at: Instant
-    ended_at: Instant | None
-    cwd: str
-    agent: str
-    spent: int
-    basis: Basis
 
 
 class WindowStanding(Struct, frozen=True):
@@ -140,21 +116,16 @@ def _spent_by_runs(state: State, now: Instant) -> Mapping[SessionId, int]:
     }
 
 
-def current_window(account: Account, spec: WindowSpec, now: Instant) -> Window | None:
-    """The window that is running, if one is."""
-    return next((window for window in account.quota_windows(spec, now) if window.resets > now), None)
-
-
 def window_standing(account: Account, spec: WindowSpec, policy: Policy, now: Instant) -> WindowStanding:
     """Where one kind of window of one account stands."""
-    window = current_window(account, spec, now)
+    window = account.current_window(spec, now)
     if window is None:
         return _idle(account, spec, policy, now)
     until = min(window.resets, now + CLOCK_SLACK)
     totals = account.ledger.totals(window.opened, until, scope=spec.scope)
     spent = totals.spent(policy)
-    told = next((one for one in account.reported(spec, now) if one.window == window), None)
-    reported = highest(told.readings, now) if told else None
+    told = next((one for one in reversed(account.reported(spec, now)) if one.window == window), None)
+    reported = told.highest(now) if told else None
     burn = _burn(account, spec, policy, window, now)
     if told is None or reported is None:
         percent, lower_bound = (None if spec.limit is None else 100 * spent / spec.limit), False
@@ -277,41 +248,48 @@ def _runs_out_at(now: Instant, remaining: int | None, burn: float, resets: Insta
     return at if at < resets else None
 
 
-def _sessions(account: Account, policy: Policy, now: Instant) -> Iterator[SessionStanding]:
+def _sessions(account: Account, policy: Policy, now: Instant) -> list[SessionStanding]:
     """Sessions whose latest five hours are not long over, active and lately active ones first."""
     found = []
-    for session, facts in account.ledger.sessions():
-        last = facts.last_moment(now + CLOCK_SLACK)
-        if last is None or last + SESSION_LENGTH + REACH_SLACK <= now:
-            continue
-        window = account.session_window(session, facts, now)
-        if window is not None and window.resets + REACH_SLACK > now:
-            until = min(window.resets, now + CLOCK_SLACK)
-            totals = account.ledger.totals(window.opened, until, session=session)
-            ended = last if facts.ended_at(last) else None
-            found.append(
-                SessionStanding(
-                    account=account.id,
-                    id=session,
-                    state=_session_state(ended, window, now),
-                    opened_at=window.opened,
-                    ends_at=window.resets,
-                    last_active_at=last,
-                    ended_at=ended,
-                    cwd=facts.cwd,
-                    agent=facts.agent,
-                    spent=totals.spent(policy),
-                    basis=_local_basis(totals),
-                )
-            )
+    for session, facts in account.ledger.sessions_since(now - SESSION_LENGTH - REACH_SLACK + 1):
+        until = now + CLOCK_SLACK
+        made_from = (facts.version, facts.count(until), account.sessions.get(session), policy)
+        known = account.told_of.get(session)
+        if known is None or known[0] != made_from or known[1].state is not known[1].state_at(now):
+            stands = _session_standing(account, session, facts, policy, now)
+            if stands is None:
+                continue
+            known = account.told_of[session] = (made_from, stands)
+        stands = known[1]
+        if stands.ends_at + REACH_SLACK > now:
+            found.append(stands)
     found.sort(key=lambda one: (one.state is not SessionState.ACTIVE, -one.last_active_at, one.id))
-    return iter(found)
+    return found
 
 
-def _session_state(ended: Instant | None, window: Window, now: Instant) -> SessionState:
-    if ended is not None:
-        return SessionState.COMPLETE
-    return SessionState.ACTIVE if now < window.resets else SessionState.EXPIRED
+def _session_standing(
+    account: Account, session: SessionId, facts: SessionFacts, policy: Policy, now: Instant
+) -> SessionStanding | None:
+    """Where a session stands; None before its first event."""
+    last = facts.last_moment(now + CLOCK_SLACK)
+    window = account.session_window(session, facts, now)
+    if last is None or window is None:
+        return None
+    totals = account.ledger.totals(window.opened, min(window.resets, now + CLOCK_SLACK), session=session)
+    ended = last if facts.ended_at(last) else None
+    return SessionStanding(
+        account=account.id,
+        id=session,
+        state=session_state(ended, window.resets, now),
+        opened_at=window.opened,
+        ends_at=window.resets,
+        last_active_at=last,
+        ended_at=ended,
+        cwd=facts.cwd,
+        agent=facts.agent,
+        spent=totals.spent(policy),
+        basis=_local_basis(totals),
+    )
 
 
 def _advice(windows: tuple[WindowStanding, ...]) -> tuple[str, ...]:

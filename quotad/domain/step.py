@@ -98,9 +98,9 @@ def _take(  # noqa: C901, PLR0911, PLR0912 - one arm for each input
         case Anchored():
             return _anchor(state, incoming)
         case Remembered(marks):
-            known = set(state.marks)
-            kept = [mark for mark in marks if mark not in known and mark.resets > now - MARKS_KEPT]
-            state.marks += kept
+            state.marks.add(
+                mark for mark in marks if mark not in state.marks and mark.resets > now - MARKS_KEPT
+            )
             return False
         case CaughtUp():
             state.caught_up = True
@@ -234,7 +234,7 @@ def _upkeep(account: Account, policy: Policy, now: Instant) -> list[Effect]:
 
 
 def _remember(state: State, announce: Announce) -> None:
-    state.marks += announce.marks
+    state.marks.add(announce.marks)
     if isinstance(announce.notice, ProblemNotice):
         state.announced_problems.add(announce.notice.code)
 

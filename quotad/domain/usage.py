@@ -8,6 +8,7 @@ here is commutative, associative and idempotent, so that order, repeats and re-r
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 from quotad.domain.instant import Instant
@@ -18,6 +19,9 @@ SessionId = NewType("SessionId", str)
 MessageId = NewType("MessageId", str)
 RequestId = NewType("RequestId", str)
 """Empty when the line bore none (third-party gateways: ccusage/ccusage#985)."""
+
+FAMILIES_REMEMBERED = 256
+"""Of so many models the family is not worked out again."""
 
 TOKEN_COUNT_MAX = 2**53
 """Larger counts are nonsense and make the line malformed."""
@@ -112,6 +116,7 @@ def _precedence(row: UsageEvent) -> tuple[bool, Instant, RequestId]:
     return (row.sidechain, row.at, row.request)
 
 
+@lru_cache(FAMILIES_REMEMBERED)
 def family(model: str) -> str:
     """The model family a weight or a model-scoped limit is named after: ``claude-opus-5`` -> ``opus``.
 

@@ -32,9 +32,6 @@ from quotad.ipc.subscribers import Subscribers
 TURNED_AWAY_MAX = 16
 """Connections beyond the limit that are kept until they have been told so."""
 
-READ_BYTES = 64 * 1024
-"""So much is read of a connection at once."""
-
 SUBSCRIBE = "subscribe"
 STATUS = "status"
 
@@ -67,9 +64,6 @@ class Clients(Struct):
     connections: set[Connection] = field(default_factory=set)
     turned_away: set[Connection] = field(default_factory=set)
     """Those for whom there was no room, until they have been told."""
-    arriving: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES)))
-    """Where the kernel puts what is read: it is taken out before anybody else's is read. Without it asyncio
-    makes room for 256 KB anew for each request, which may cost as much as the rest of reading it."""
     stopping: bool = False
     all_gone: asyncio.Event = field(default_factory=asyncio.Event)
     """While stopping: set once no connection is left."""
@@ -85,7 +79,7 @@ class Clients(Struct):
         return self.connections | self.turned_away
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection(asyncio.Protocol):
     """The state of one connection; asyncio calls it when something happens there."""
 
     def __init__(self, clients: Clients) -> None:
@@ -128,13 +122,10 @@ class Connection(asyncio.BufferedProtocol):
             transport.set_write_buffer_limits(high=0)
             self._wait()
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - it knows no better
-        return self._clients.arriving
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._lines.feed(self._clients.arriving[:nbytes])
+        self._lines.feed(data)
         if self._lines.overfull:
             self._transport.pause_reading()
         self._go_on()

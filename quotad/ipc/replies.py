@@ -14,7 +14,8 @@ from quotad.domain.instant import Instant
 from quotad.domain.queue import Queue, Status
 from quotad.domain.reading import Reading
 from quotad.domain.room import is_due
-from quotad.domain.standing import SessionStanding, Standing, WindowStanding
+from quotad.domain.session import SessionStanding
+from quotad.domain.standing import Standing, WindowStanding
 from quotad.domain.state import Problem
 from quotad.domain.usage import Tokens
 

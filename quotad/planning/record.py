@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from quotad.domain.event import EventRow
 from quotad.domain.instant import Instant
-from quotad.domain.ledger import Totals
 from quotad.domain.policy import Policy
 from quotad.domain.queue import PlannedId, Run
+from quotad.domain.sums import Totals
 from quotad.domain.usage import AccountId, SessionId
 from quotad.store.ledger_file import LedgerFile
 from quotad.store.thread import LedgerThread

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NotRequired, TypeAlias, TypedDict
 
+import aiofiles.os
 from msgspec.structs import replace
 
 from quotad import wire
 from quotad.domain.instant import HOUR, SECOND, Instant, Millis
 from quotad.domain.queue import Planned, ScheduleReason, Status
-from quotad.domain.session import SESSION_LENGTH
-from quotad.domain.standing import SessionStanding, Standing, WindowStanding
+from quotad.domain.session import SESSION_LENGTH, SessionStanding
+from quotad.domain.standing import Standing, WindowStanding
 from quotad.sinks import durable
 from quotad.sinks.clock import Clock, pause
 
@@ -173,7 +174,7 @@ class Snapshots:
 
     async def _write(self) -> bool:
         """Whether both files are as the standing is."""
-        there = await asyncio.to_thread(self._directory.is_dir)
+        there = await aiofiles.os.path.isdir(self._directory)
         if not there:
             self._written.clear()
         trouble = await self._write_files() if there else None

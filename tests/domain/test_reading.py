@@ -11,11 +11,10 @@ from quotad.domain.reading import (
     Reading,
     ReadingSource,
     by_hand,
-    highest,
     taken_back,
     unfit,
 )
-from quotad.domain.reported import fixed_windows
+from quotad.domain.reported import fixed_windows, reported_windows
 from quotad.domain.window import Window
 from tests.domain.build import T0, reading
 
@@ -51,9 +50,8 @@ def test_maciek_roboblog_claude_code_usage_monitor_150_i_hit_the_limit_now() -> 
 def test_of_equal_readings_the_latest_holds_and_none_from_the_future() -> None:
     """Its age is the smallest."""
     told = [reading(5, T0 + HOUR, T0), reading(5, T0 + HOUR, T0 + 1), reading(9, T0 + HOUR, T0 + 3)]
-    assert told[1] == highest(told, T0 + 2)
-    assert told[2] == highest(reversed(told), T0 + 3)
-    assert highest([], T0) is None
+    (reported,) = reported_windows(reversed(told), 5 * HOUR, lambda *_: None)
+    assert [None, told[0], told[1], told[1], told[2]] == [reported.highest(T0 + at) for at in range(-1, 4)]
 
 
 def hit(resets_at: int, now: int) -> Reading:

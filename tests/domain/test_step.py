@@ -280,7 +280,7 @@ def test_marks_of_long_ago_are_not_kept() -> None:
     recent = Mark(ANA, "threshold", FIVE_HOUR, 50.0, T0 - HOUR, T0 + 4 * HOUR)
     old = Mark(ANA, "threshold", FIVE_HOUR, 50.0, T0 - 90 * DAY, T0 - 89 * DAY)
     step(state, Remembered((recent, old)), T0)
-    assert [recent] == state.marks
+    assert [recent] == list(state.marks)
 
 
 def test_catching_up_is_told() -> None:

@@ -16,7 +16,8 @@ from quotad.domain.instant import HOUR, MINUTE
 from quotad.domain.level import Level
 from quotad.domain.notice import Basis
 from quotad.domain.queue import Planned, PlannedId, Queue, ScheduleReason, Status
-from quotad.domain.standing import SessionStanding, SessionState, Standing, WindowStanding
+from quotad.domain.session import SessionStanding, SessionState
+from quotad.domain.standing import Standing, WindowStanding
 from quotad.domain.usage import AccountId, SessionId, Tokens
 from quotad.sinks.snapshot import (
     INTERVAL,
