@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -21,6 +20,10 @@ def main() -> None:
 
 
 def _options(arguments: list[str]) -> Options:
+    if not arguments:
+        return Options("serve", as_json=False, demo_clock=None, version=_version())
+    import argparse  # noqa: PLC0415 - 9 ms, which no start without arguments needs
+
     parser = argparse.ArgumentParser(
         prog="quotad",
         description=DESCRIPTION,

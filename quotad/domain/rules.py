@@ -8,13 +8,13 @@ earlier slot than what it needs" also says that nothing is placed whose needs ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Problem:
+
+class Problem(Struct, frozen=True, dict=True):
     """What is to be laid out.
 
     ``costs[job][slot]``: never falling from slot to slot. ``draws[slot]``: the capacities that its jobs use;

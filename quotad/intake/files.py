@@ -37,8 +37,7 @@ class AccountFiles:
     def __init__(self, places: Places, cursors: Mapping[str, Cursor]) -> None:
         """``cursors``: what the ledger on disk knows."""
         self.account = places.account
-        self.watched = (*places.transcripts, *{path.parent for path in places.session_logs})
-        self._places = places
+        self.places = places
         self.caches = UsageCaches(places.usage_caches)
         self.hearsay = Hearsay()
         self.malformed = 0
@@ -55,7 +54,7 @@ class AccountFiles:
         """Go on from these cursors and no others."""
         self._cursors.clear()
         self.malformed = self.lines = self.bytes = 0
-        self.tree = Tree(self._places.transcripts, self._places.session_logs)
+        self.tree = Tree(self.places.transcripts, self.places.session_logs)
         for path, cursor in cursors.items():
             # Equal lines of a session log are told apart by their number in the file, so it is read from
             # its start by each daemon; it is small, and what is known adds nothing.

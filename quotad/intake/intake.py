@@ -45,7 +45,7 @@ LIVE_FILES_MAX = 100
 HOT_SECONDS = 5.0
 """Hot files are looked at this often without any hint."""
 LOOKS_PER_SWEEP = 6
-"""After so many looks at the hot files all files are looked at."""
+"""Every so many looks are at all files."""
 
 LEDGER_TROUBLE = "ledger-unavailable"
 SET_ASIDE = "ledger-set-aside"
@@ -310,14 +310,17 @@ class Intake:
 
     async def _look_again_and_again(self) -> None:
         while True:
-            for look in range(LOOKS_PER_SWEEP):
+            for _ in range(LOOKS_PER_SWEEP - 1):
                 await self._clock.sleep(HOT_SECONDS)
-                # Where nobody watches, the scans are all there is.
-                await (self.refresh() if look else self._sweep(thorough=not self._watching))
+                await self.refresh()
+            await self._clock.sleep(HOT_SECONDS)
+            # Where nobody watches, the scans are all there is.
+            await self._sweep(thorough=not self._watching)
 
     async def _follow_hints(self) -> None:
-        roots = [root for files in self._accounts for root in files.watched]
-        async for paths in hints(roots, self._clock.sleep, hurried=self._hurried):
+        roots = [root for files in self._accounts for root in files.places.transcripts]
+        logs = [path for files in self._accounts for path in files.places.session_logs]
+        async for paths in hints(roots, logs, self._clock.sleep, hurried=self._hurried):
             self._watching = not isinstance(paths, WatchUnavailable)
             if isinstance(paths, WatchUnavailable):
                 self._problem(WATCH_TROUBLE, paths.reason)
@@ -325,7 +328,10 @@ class Intake:
             self._problem(WATCH_TROUBLE, None)
             for files in self._accounts:
                 files.tree.hint(paths)
-            await self.refresh()
+            if paths.isdisjoint(roots):
+                await self.refresh()
+            else:
+                await self._sweep(thorough=True)
 
     async def _recover(self) -> None:
         """After batches were let go: read again from where the ledger on disk is, renewed if it is broken."""

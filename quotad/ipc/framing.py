@@ -32,7 +32,7 @@ class Lines:
         """More waits than the longest line: no need to read on before something is taken."""
         return len(self._arrived) > self._longest
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         self._arrived += data
 
     def take(self) -> bytes | None:

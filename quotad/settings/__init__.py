@@ -1,7 +1,7 @@
 """What the user decided, read from one TOML file and checked before anything uses it.
 
-The values are plain and frozen (``values``), the grammar of hours is pure (``hours``). pydantic checks what
-the file says (``document``) and is imported only if there is a file, because it takes 0.15 s.
+The values are plain and frozen (``values``), the grammar of hours is pure (``hours``). pydantic judges what
+the file says (``document``), and is imported only where something may be wrong with it (``plain``).
 """
 
 from __future__ import annotations

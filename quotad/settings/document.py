@@ -10,51 +10,30 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, ClassVar, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, Field, PlainValidator, Strict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from quotad.settings import hours
+from quotad.settings import grammar, hours
+from quotad.settings.grammar import (
+    ENTRIES_MAX,
+    ESTIMATE_MAX,
+    NAME,
+    NAME_CHARACTERS_MAX,
+    RETENTION_DAYS_MAX,
+    TOKENS_MAX,
+    WEIGHT_MAX,
+    WINDOW_HOURS_MAX,
+    WINDOW_HOURS_MIN,
+    Fault,
+    Key,
+)
 from quotad.settings.hours import SPAN_ALLOWED, WORKING_HOURS_ALLOWED, Span, WorkingHours
 from quotad.settings.values import Plan
 
-TOKENS_MAX = 2**53
-"""Beyond it not every reader of JSON keeps whole numbers whole."""
-WEIGHT_MAX = 1000
-ESTIMATE_MAX = 10_000_000
-WINDOW_HOURS_MIN = 1 / 3600
-WINDOW_HOURS_MAX = 366 * 24
-RETENTION_DAYS_MAX = 36_500
-ENTRIES_MAX = 100
-"""Of any list or table."""
-NAME_CHARACTERS_MAX = 64
-
-BUILT_IN_WINDOW = "five_hour"
-
-Key: TypeAlias = tuple[str | int, ...]
-"""Where in the document: ``("windows", 0, "hours")``."""
-
 _T = TypeVar("_T")
-
-
-class Fault(NamedTuple):
-    """What is wrong at ``key``; ``shown`` is whether the value there helps to see it."""
-
-    key: Key
-    says: str
-    shown: bool = True
-
-
-def _path(value: object) -> Path:
-    if not isinstance(value, str) or "\0" in value or not value.startswith(("/", "~")):
-        raise ValueError
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:
-        raise ValueError from None
 
 
 def _span(value: object) -> Span:
@@ -69,32 +48,14 @@ def _working_hours(value: object) -> WorkingHours:
     return hours.working_hours(value)
 
 
-def _some(values: tuple[_T, ...]) -> tuple[_T, ...]:
-    if not values:
-        raise ValueError
-    return values
-
-
-def _rising(thresholds: tuple[float, ...]) -> tuple[float, ...]:
-    if any(one >= other for one, other in pairwise(thresholds)):
-        raise ValueError
-    return thresholds
-
-
-def _runnable(command: tuple[str, ...]) -> tuple[str, ...]:
-    if command[:1] == ("",) or any("\0" in word for word in command):
-        raise ValueError
-    return command
-
-
 _Flag = Annotated[bool, Strict()]
 _Tokens = Annotated[int, Strict(), Field(ge=1, le=TOKENS_MAX)]
 _Weight = Annotated[float, Strict(), Field(ge=0, le=WEIGHT_MAX, allow_inf_nan=False)]
 _Percent = Annotated[float, Strict(), Field(gt=0, le=100, allow_inf_nan=False)]
 _Hours = Annotated[float, Strict(), Field(ge=WINDOW_HOURS_MIN, le=WINDOW_HOURS_MAX, allow_inf_nan=False)]
-_Name = Annotated[str, Strict(), Field(pattern=r"\A[a-z][a-z0-9_]*\z", max_length=NAME_CHARACTERS_MAX)]
+_Name = Annotated[str, Strict(), Field(pattern=rf"\A{NAME}\z", max_length=NAME_CHARACTERS_MAX)]
 _NotTooMany = Field(max_length=ENTRIES_MAX)
-_Paths = Annotated[tuple[Annotated[Path, PlainValidator(_path)], ...], _NotTooMany]
+_Paths = Annotated[tuple[Annotated[Path, PlainValidator(grammar.path)], ...], _NotTooMany]
 
 _STRICTLY: Mapping[str, str] = {"extra": "forbid"}
 
@@ -127,7 +88,7 @@ class NotifyTable:
     __pydantic_config__: ClassVar[Mapping[str, str]] = _STRICTLY
     desktop: _Flag | None = None
     command: (
-        Annotated[tuple[Annotated[str, Strict()], ...], _NotTooMany, AfterValidator(_runnable)] | None
+        Annotated[tuple[Annotated[str, Strict()], ...], _NotTooMany, AfterValidator(grammar.runnable)] | None
     ) = None
     on_reset: _Flag | None = None
     quiet: Annotated[tuple[Annotated[Span, PlainValidator(_span)], ...], _NotTooMany] | None = None
@@ -141,8 +102,8 @@ class Document:
     plan: Plan | None = None
     limit: _Tokens | None = None
     roots: _Paths | None = None
-    session_logs: Annotated[_Paths, AfterValidator(_some)] | None = None
-    thresholds: Annotated[tuple[_Percent, ...], _NotTooMany, AfterValidator(_rising)] | None = None
+    session_logs: Annotated[_Paths, AfterValidator(grammar.some)] | None = None
+    thresholds: Annotated[tuple[_Percent, ...], _NotTooMany, AfterValidator(grammar.rising)] | None = None
     weights: dict[str, object] | None = None
     estimates: (
         Annotated[dict[str, Annotated[int, Strict(), Field(ge=0, le=ESTIMATE_MAX)]], _NotTooMany] | None
@@ -153,7 +114,7 @@ class Document:
         Annotated[
             tuple[Annotated[WorkingHours, PlainValidator(_working_hours)], ...],
             _NotTooMany,
-            AfterValidator(_some),
+            AfterValidator(grammar.some),
         ]
         | None
     ) = None
@@ -175,7 +136,8 @@ class Checked(NamedTuple):
 _PATHS = 'a list of absolute paths, or paths that begin with "~"'
 _TOKENS = f"a whole number of tokens, 1 to {TOKENS_MAX}"
 _FLAG = "true or false"
-_KINDS = ", ".join(known.name for known in fields(KindWeights))
+KINDS = tuple(known.name for known in fields(KindWeights))
+_KINDS = ", ".join(KINDS)
 
 _ALLOWED: Mapping[str, str] = {
     "plan": '"free", "pro" or "team"',
@@ -214,36 +176,15 @@ def check(raw: Mapping[str, object]) -> Checked | list[Fault]:
     for name, value in table.items() if isinstance(table, dict) else ():
         if not isinstance(value, dict):
             kinds[name] = value
-        elif _is_family(name):
+        elif grammar.is_family(name, KINDS):
             family = _checked(_KIND_WEIGHTS, value, ("weights", name), faults)
             families[name] = family or KindWeights()
         else:
             faults.append(Fault(("weights", name), f"allowed is {_ALLOWED['weights']}"))
     weights = _checked(_KIND_WEIGHTS, kinds, ("weights",), faults)
     if document is not None:
-        faults += _across(document)
+        faults += grammar.across(document.windows or (), document.retention_days)
     return faults if faults or document is None or weights is None else Checked(document, weights, families)
-
-
-def _is_family(name: str) -> bool:
-    """Families are compared in small letters, so another name would never be met."""
-    known = name in {kind.name for kind in fields(KindWeights)}
-    return not known and name.isprintable() and name == name.lower() and 0 < len(name) <= NAME_CHARACTERS_MAX
-
-
-def _across(document: Document) -> list[Fault]:
-    """What is allowed in itself but not together."""
-    faults = []
-    names: set[str] = set()
-    for number, window in enumerate(document.windows or ()):
-        if window.name == BUILT_IN_WINDOW:
-            faults.append(Fault(("windows", number, "name"), "is built in; the key limit sets its limit"))
-        if window.name in names:
-            faults.append(Fault(("windows", number, "name"), "another window has this name already"))
-        names.add(window.name)
-        if document.retention_days is not None and window.hours > document.retention_days * 24:
-            faults.append(Fault(("windows", number, "hours"), "longer than events are kept (retention_days)"))
-    return faults
 
 
 def _checked(shape: TypeAdapter[_T], value: object, at: Key, faults: list[Fault]) -> _T | None:
@@ -275,7 +216,7 @@ def _allowed(key: Key) -> str:
 def _unknown(name: str, around: tuple[str, ...]) -> str:
     """``around`` is the table that has no such key."""
     if around[:1] == ("weights",):
-        known = [kind.name for kind in fields(KindWeights)]
+        known = list(KINDS)
     else:
         deep = len(around)
         known = [key.split(".")[deep] for key in _ALLOWED if (*key.split("."),)[:-1] == around]

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from quotad import wire
 from quotad.domain.policy import ESTIMATES, Weights
+from quotad.settings.plain import Kinds, Notifying, Plain, plainly
 from quotad.settings.show import brief, key_text, plain
 from quotad.settings.values import ExtraWindow, Notify, Settings
 
 if TYPE_CHECKING:
-    from quotad.settings.document import Checked, Fault, Key, KindWeights, NotifyTable
+    from quotad.settings.document import Checked, KindWeights, NotifyTable
+    from quotad.settings.grammar import Fault, Key
 
 FILE_BYTES_MAX = 1024 * 1024
 
@@ -36,12 +38,16 @@ def load(paths: wire.Paths) -> Settings:
     raw = _decoded(paths)
     if not raw:
         return _defaults(paths)
-    from quotad.settings.document import check  # noqa: PLC0415 - pydantic: not for those who have no file
+    return effective(paths, raw, plainly(raw) or _judged(paths, raw))
+
+
+def _judged(paths: wire.Paths, raw: Mapping[str, object]) -> Checked:
+    from quotad.settings.document import check  # noqa: PLC0415 - pydantic: only where something may be wrong
 
     checked = check(raw)
     if isinstance(checked, list):
         raise SettingsInvalid([_sentence(paths, raw, fault) for fault in checked])
-    return _effective(paths, raw, checked)
+    return checked
 
 
 def _decoded(paths: wire.Paths) -> Mapping[str, object]:
@@ -58,7 +64,7 @@ def _decoded(paths: wire.Paths) -> Mapping[str, object]:
     except UnicodeDecodeError as fault:
         line = content.count(b"\n", 0, fault.start) + 1
         raise SettingsInvalid([f"{_file(paths)}: line {line} is not UTF-8"]) from fault
-    import tomllib  # noqa: PLC0415 - as pydantic above
+    import tomllib  # noqa: PLC0415 - not for those who have no file
 
     try:
         return tomllib.loads(text)
@@ -93,7 +99,8 @@ def _defaults(paths: wire.Paths) -> Settings:
     return Settings(paths.config, (paths.root,), (paths.root / "logs" / "sessions.jsonl", ours))
 
 
-def _effective(paths: wire.Paths, raw: Mapping[str, object], checked: Checked) -> Settings:
+def effective(paths: wire.Paths, raw: Mapping[str, object], checked: Checked | Plain) -> Settings:
+    """The defaults, and what the file says instead."""
     default = _defaults(paths)
     said, weights = checked.document, _weights(checked.weights, Weights())
     roots = tuple(dict.fromkeys((*default.roots, *(said.roots or ()))))
@@ -121,7 +128,7 @@ def _said(value: _T | None, otherwise: _T) -> _T:
     return otherwise if value is None else value
 
 
-def _weights(said: KindWeights, otherwise: Weights) -> Weights:
+def _weights(said: KindWeights | Kinds, otherwise: Weights) -> Weights:
     return Weights(
         _said(said.input, otherwise.input),
         _said(said.output, otherwise.output),
@@ -130,7 +137,7 @@ def _weights(said: KindWeights, otherwise: Weights) -> Weights:
     )
 
 
-def _notify(said: NotifyTable | None) -> Notify:
+def _notify(said: NotifyTable | Notifying | None) -> Notify:
     default = Notify()
     if said is None:
         return default

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NotRequired, TypeAlias, TypedDict
 
-import aiofiles.os
 from msgspec.structs import replace
 
 from quotad import wire
@@ -174,7 +173,7 @@ class Snapshots:
 
     async def _write(self) -> bool:
         """Whether both files are as the standing is."""
-        there = await aiofiles.os.path.isdir(self._directory)
+        there = await asyncio.to_thread(self._directory.is_dir)
         if not there:
             self._written.clear()
         trouble = await self._write_files() if there else None

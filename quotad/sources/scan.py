@@ -171,7 +171,7 @@ def _list(
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if directory == root or entry.name not in _SKIPPED_DIRECTORIES:
+                if is_entered(entry.name, of_root=directory == root):
                     inner.append(entry.path)
             elif not is_transcript(entry.name):
                 continue
@@ -228,6 +228,11 @@ def look(path: str, scan: Scan) -> None:
         scan.files[path] = _stamp(status)
     else:
         scan.unreadable.append(Unreadable(path, "not a regular file"))
+
+
+def is_entered(name: str, *, of_root: bool) -> bool:
+    """Whether a directory of this name may hold transcripts; inside a root each is a project."""
+    return of_root or name not in _SKIPPED_DIRECTORIES
 
 
 def is_transcript(name: str) -> bool:

@@ -29,8 +29,9 @@ from quotad.settings import (
     load,
     next_change,
 )
-from quotad.settings.document import ENTRIES_MAX, ESTIMATE_MAX, TOKENS_MAX, WEIGHT_MAX
-from quotad.settings.load import FILE_BYTES_MAX
+from quotad.settings.grammar import ENTRIES_MAX, ESTIMATE_MAX, TOKENS_MAX, WEIGHT_MAX
+from quotad.settings.load import FILE_BYTES_MAX, effective
+from quotad.settings.plain import plainly
 
 EVERYTHING = """
 plan = "team"
@@ -507,8 +508,79 @@ def test_the_next_change_is_the_first_minute_that_differs(spans: list[Span], min
     assert counted == next_change(spans, minute)
 
 
-def test_without_a_file_pydantic_is_not_imported(paths: wire.Paths) -> None:
-    """Who has no settings file does not pay for checking one."""
+ODD = (
+    SCALARS | st.sampled_from([[], {}, "", "/a", "~/b", ["/a", 1], 0, 1, 1.0, 2**53, 2**63, 2**64, -0.0])
+).flatmap(st.just)
+"""One strategy, so that it is chosen as often as what is right, and not as often as each of its own."""
+HOURS_SAID = st.lists(st.sampled_from(["22:00-08:00", "09:00-24:00"]) | st.just("24:00-01:00"), max_size=2)
+DAYS_SAID = st.lists(st.sampled_from(["Mon 09:00-18:00", "Sat,Sun 22:00-02:00", "22:00-08:00"]), max_size=2)
+PATHS_SAID = st.lists(
+    st.sampled_from(["/a", "~/b", "/c d"]) | st.sampled_from(["c", "/\0", "~nobody-here/a"])
+)
+FAMILY = st.dictionaries(st.sampled_from(["input", "output"]), st.floats(0, 1000) | ODD, max_size=2)
+NEARLY_RIGHT = st.fixed_dictionaries(
+    {},
+    optional={
+        "plan": st.sampled_from(["free", "pro", "team"]) | ODD,
+        "limit": st.integers(1, 5) | st.integers(1) | ODD,
+        "roots": PATHS_SAID | ODD,
+        "session_logs": PATHS_SAID | ODD,
+        "thresholds": st.lists(st.integers(1, 100) | st.floats(0, 100), max_size=3) | ODD,
+        "weights": st.dictionaries(
+            st.sampled_from(["input", "cache_read", "opus", "a b"]) | st.sampled_from(["Opus", "x" * 65]),
+            st.floats(0, 1000) | st.integers(0, 1001) | FAMILY | ODD,
+            max_size=2,
+        ),
+        "estimates": st.dictionaries(st.text(max_size=2), st.integers(0, 10**7 + 1) | ODD, max_size=2),
+        "windows": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "name": st.sampled_from(["a", "b_1"])
+                    | st.sampled_from(["five_hour", "A", "a\n", "x" * 65]),
+                    "hours": st.floats(0.1, 8784) | st.integers(1, 200) | ODD,
+                },
+                optional={"limit": st.integers(1) | ODD, "x": ODD},
+            ),
+            max_size=2,
+        ),
+        "notify": st.fixed_dictionaries(
+            {},
+            optional={
+                "desktop": st.booleans() | ODD,
+                "command": st.lists(st.text(max_size=2), max_size=2) | ODD,
+                "on_reset": st.booleans() | ODD,
+                "quiet": HOURS_SAID | ODD,
+                "qiet": ODD,
+            },
+        ),
+        "working_hours": DAYS_SAID | ODD,
+        "retention_days": st.integers(1, 10) | ODD,
+    },
+)
+
+
+@given(NEARLY_RIGHT)
+def test_what_is_taken_in_unjudged_would_be_judged_right(document: dict[str, object]) -> None:
+    """What passes without pydantic passes pydantic, and says the same."""
+    from quotad.settings.document import Checked, check  # noqa: PLC0415 - what costs time is not for collection
+
+    taken = plainly(document)
+    if taken is not None:
+        judged = check(document)
+        assert isinstance(judged, Checked)
+        paths = wire.Paths(Path("/claude"), Path("/c.toml"), Path("/state"), Path("/q.sock"))
+        assert effective(paths, document, judged) == effective(paths, document, taken)
+
+
+def test_a_file_that_is_right_is_right_plainly() -> None:
+    """Every key there is can be taken in without pydantic."""
+    assert plainly(tomllib.loads(EVERYTHING)) is not None
+
+
+@pytest.mark.parametrize("text", ["", EVERYTHING])
+def test_where_nothing_is_wrong_pydantic_is_not_imported(paths: wire.Paths, text: str) -> None:
+    """Who has no settings file, or one without faults, does not pay for judging it."""
+    paths.config.write_text(text, encoding="utf-8")
     code = (
         "import sys; from pathlib import Path; from quotad import settings, wire; "
         f"settings.load(wire.Paths(*map(Path, {list(map(str, paths))!r}))); "
