@@ -27,6 +27,7 @@ READ_BYTES = 128 * 1024
 """So much of the queue is taken at once: some 2,000 events."""
 
 _MODIFY = 0x2
+_ATTRIB = 0x4
 _MOVED_FROM = 0x40
 _MOVED_TO = 0x80
 _CREATE = 0x100
@@ -39,7 +40,7 @@ _ONLY_DIRECTORIES = 0x0100_0000
 _NO_LINKS = 0x0200_0000
 _IS_DIRECTORY = 0x4000_0000
 
-_OF_ALL = _MODIFY | _CREATE | _MOVED_TO | _MOVED_FROM | _ONLY_DIRECTORIES | _NO_LINKS
+_OF_ALL = _MODIFY | _ATTRIB | _CREATE | _MOVED_TO | _MOVED_FROM | _ONLY_DIRECTORIES | _NO_LINKS
 _OF_ROOTS = _OF_ALL | _DELETE_SELF | _MOVE_SELF
 _UNSURE = _OVERFLOW | _DELETE_SELF | _MOVE_SELF | _UNMOUNT
 
@@ -55,7 +56,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class News(NamedTuple):
-    """What the kernel told; ``new`` directories are to be entered; if ``unsure`` it cannot be relied on."""
+    """What the kernel told; ``new`` directories are to be entered; if ``unsure`` it cannot be relied on.
+
+    One whose permissions changed is new, too: maybe it can be entered now.
+    """
 
     changed: frozenset[Path]
     new: list[str]

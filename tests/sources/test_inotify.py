@@ -148,6 +148,15 @@ class TestDirectories:
             append(here)
             assert {here} == await watch.see(here)
 
+    async def test_one_whose_permissions_change_is_new(self, tmp_path: Path) -> None:
+        """It could not be entered before, or somebody should learn that it cannot be any more."""
+        (tmp_path / "project").mkdir(mode=0)
+        async with watching(tmp_path) as watch:
+            (tmp_path / "project").chmod(0o700)
+            assert {tmp_path / "project"} == await watch.next()
+            path = append(tmp_path / "project" / "a.jsonl")
+            assert {path} == await watch.next()
+
     async def test_one_that_is_a_link_is_not_entered(self, tmp_path: Path) -> None:
         """What it leads to is found at its real place, or lies outside."""
         root, outside = tmp_path / "root", tmp_path / "outside"
