@@ -126,11 +126,7 @@ class Intake:
             if self._served >= mine:
                 return
             serving = self._asked
-            for files in self._accounts:
-                seen = files.tree.glance(self._clock.file_time_ns())
-                files.looked(seen, everywhere=False)
-                if seen.changed:
-                    await self._take(files, seen.changed)
+            await self._look(only_hinted=False)
             self._served = serving
         self._tell_unreadable()
 
@@ -289,6 +285,14 @@ class Intake:
         if account is not None:
             await submit(self._engine, news(batch, account), self._clock)
 
+    async def _look(self, *, only_hinted: bool) -> None:
+        for files in self._accounts:
+            now_ns = self._clock.file_time_ns()
+            seen = files.tree.look_at_hinted(now_ns) if only_hinted else files.tree.glance(now_ns)
+            files.looked(seen, everywhere=False)
+            if seen.changed:
+                await self._take(files, seen.changed)
+
     async def _sweep(self, *, thorough: bool) -> None:
         """Look everywhere and take in what is new."""
         await self._look_at_caches()
@@ -329,7 +333,9 @@ class Intake:
             for files in self._accounts:
                 files.tree.hint(paths)
             if paths.isdisjoint(roots):
-                await self.refresh()
+                async with self._looking:
+                    await self._look(only_hinted=True)
+                self._tell_unreadable()
             else:
                 await self._sweep(thorough=True)
 

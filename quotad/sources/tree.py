@@ -95,7 +95,7 @@ class Tree:
         self._taken[cursor.path] = FileStamp(cursor.device, cursor.inode, cursor.size, cursor.mtime_ns)
 
     def hint(self, paths: Iterable[Path]) -> None:
-        """Note files and directories for the next glance to look at, hot or not."""
+        """Note files and directories for the next look, hot or not."""
         for path in paths:
             if len(self._hints) < HINTS_MAX:
                 self._hints.add(os.fspath(path))
@@ -135,13 +135,20 @@ class Tree:
 
     def glance(self, now_ns: int) -> Seen:
         """Look at session logs, hot transcripts, hot directories, and what was hinted."""
-        scan = Scan(now_ns)
-        to_list = self._take_hints(now_ns)
-        for path in {*self._files, *self._hot}:
-            look(path, scan)
+        _, to_list = self._take_hints(now_ns)
         if self._hot_grew:
             self._find_hot_directories(now_ns)
-        for directory in to_list | self._touched_directories():
+        return self._look(now_ns, self._hot, to_list | self._touched_directories())
+
+    def look_at_hinted(self, now_ns: int) -> Seen:
+        """Look at session logs and what was hinted: of nothing else anything was told."""
+        return self._look(now_ns, *self._take_hints(now_ns))
+
+    def _look(self, now_ns: int, files: Iterable[str], to_list: Iterable[str]) -> Seen:
+        scan = Scan(now_ns)
+        for path in {*self._files, *files}:
+            look(path, scan)
+        for directory in to_list:
             root = self._root_of(directory)
             assert root is not None, "hot and hinted directories lie under a root"
             walk(directory, root, scan, self._taken, self._directories)
@@ -216,10 +223,10 @@ class Tree:
                     touched.add(path)
         return touched
 
-    def _take_hints(self, now_ns: int) -> set[str]:
-        """Make the hinted transcripts hot, and give the directories to list for all other hints."""
+    def _take_hints(self, now_ns: int) -> tuple[set[str], set[str]]:
+        """The hinted transcripts, hot from now on, and the directories to list for all other hints."""
         hints, self._hints = self._hints, set()
-        to_list = set()
+        files, to_list = set(), set()
         for hint in hints:
             path = known = self._named_by_root(hint)
             if path is None or known is None:
@@ -231,9 +238,10 @@ class Tree:
                 # Whether a new link counts is for the sweep to say.
                 if path in self._taken or (os.path.isfile(path) and not os.path.islink(path)):
                     self._heat(path, now_ns)
+                    files.add(path)
             else:
                 to_list.add(known)
-        return to_list
+        return files, to_list
 
     def _named_by_root(self, path: str) -> str | None:
         """The path as a sweep names it: a watcher may tell it by another name of the root."""

@@ -19,6 +19,8 @@ from quotad.sources.scan import SETTLED_NS, FileStamp
 from quotad.sources.tail import UNFINISHED
 from quotad.sources.tree import HINTS_MAX, HOT_NS, Seen, Tree
 
+Look = Callable[[Tree, int], Seen]
+
 NOW = time.time_ns()
 HOUR = 3600 * 10**9
 LONG_AGO = NOW - 10 * HOUR
@@ -526,10 +528,13 @@ class TestGlance:
         assert [] == changed(tree.glance(NOW))
 
 
+@pytest.mark.parametrize("look", [Tree.glance, Tree.look_at_hinted])
 class TestHints:
     """The watcher saw something."""
 
-    def test_a_hinted_transcript_is_looked_at_and_hot_from_then_on(self, tree: Tree, root: Path) -> None:
+    def test_a_hinted_transcript_is_looked_at_and_hot_from_then_on(
+        self, look: Look, tree: Tree, root: Path
+    ) -> None:
         """A session of last week goes on."""
         path = put(root / "p" / "a.jsonl", at=LONG_AGO)
         put(root / "p" / "a" / "subagents" / "b.jsonl", at=LONG_AGO)
@@ -537,12 +542,14 @@ class TestHints:
         take(tree, sweep(tree, NOW))
         put(path, at=LONG_AGO)
         tree.hint([path])
-        assert ["a.jsonl"] == take(tree, tree.glance(NOW))
+        assert ["a.jsonl"] == take(tree, look(tree, NOW))
         put(path, at=LONG_AGO)
         put(root / "p" / "a" / "subagents" / "c.jsonl", at=LONG_AGO)
         assert {"a.jsonl", "c.jsonl"} == set(take(tree, tree.glance(NOW)))
 
-    def test_a_hinted_directory_is_listed_with_what_is_new_inside(self, tree: Tree, root: Path) -> None:
+    def test_a_hinted_directory_is_listed_with_what_is_new_inside(
+        self, look: Look, tree: Tree, root: Path
+    ) -> None:
         """Watchers miss what is made in a directory right after it."""
         put(root / "p" / "a.jsonl", at=LONG_AGO)
         age(root)
@@ -550,16 +557,18 @@ class TestHints:
         put(root / "p" / "b.jsonl", at=LONG_AGO)
         put(root / "p" / "s" / "subagents" / "c.jsonl", at=LONG_AGO)
         age(root)
-        assert [] == changed(tree.glance(NOW))
+        assert [] == changed(look(tree, NOW))
         tree.hint([root / "p"])
-        assert {"b.jsonl", "c.jsonl"} == set(take(tree, tree.glance(NOW)))
+        assert {"b.jsonl", "c.jsonl"} == set(take(tree, look(tree, NOW)))
         put(root / "q" / "d.jsonl", at=LONG_AGO)
         age(root)
-        assert [] == changed(tree.glance(NOW))
+        assert [] == changed(look(tree, NOW))
         tree.hint([root])
-        assert ["d.jsonl"] == take(tree, tree.glance(NOW))
+        assert ["d.jsonl"] == take(tree, look(tree, NOW))
 
-    def test_hints_of_other_things_are_passed_over(self, tree: Tree, root: Path, tmp_path: Path) -> None:
+    def test_hints_of_other_things_are_passed_over(
+        self, look: Look, tree: Tree, root: Path, tmp_path: Path
+    ) -> None:
         """Files elsewhere, files without usage, and files that are gone."""
         skipped = (
             put(tmp_path / "elsewhere" / "a.jsonl"),
@@ -573,18 +582,18 @@ class TestHints:
         )
         sweep(tree, NOW)
         tree.hint(skipped)
-        assert Seen([], [], []) == tree.glance(NOW)
+        assert Seen([], [], []) == look(tree, NOW)
 
-    def test_a_project_called_memory_may_be_hinted(self, tree: Tree, root: Path) -> None:
+    def test_a_project_called_memory_may_be_hinted(self, look: Look, tree: Tree, root: Path) -> None:
         """Only inside a project the name means something else."""
         age(root)
         sweep(tree, NOW)
         path = put(root / "memory" / "a.jsonl")
         age(root)
         tree.hint([path])
-        assert ["a.jsonl"] == changed(tree.glance(NOW))
+        assert ["a.jsonl"] == changed(look(tree, NOW))
 
-    def test_a_hint_by_another_name_is_understood(self, root: Path, tmp_path: Path) -> None:
+    def test_a_hint_by_another_name_is_understood(self, look: Look, root: Path, tmp_path: Path) -> None:
         """Some watchers tell the real path of what is watched through a link."""
         (tmp_path / "link").symlink_to(root)
         path = put(root / "p" / "a.jsonl", at=LONG_AGO)
@@ -594,9 +603,9 @@ class TestHints:
         take(tree, sweep(tree, NOW))
         put(path, at=LONG_AGO)
         tree.hint([path])
-        assert [str(tmp_path / "link" / "p" / "a.jsonl")] == [path for path, _ in tree.glance(NOW).changed]
+        assert [str(tmp_path / "link" / "p" / "a.jsonl")] == [path for path, _ in look(tree, NOW).changed]
 
-    def test_hints_over_the_limit_are_dropped(self, tree: Tree, root: Path) -> None:
+    def test_hints_over_the_limit_are_dropped(self, look: Look, tree: Tree, root: Path) -> None:
         """The sweep finds what they were about."""
         first, last, over = (
             put(root / "p" / f"{name}.jsonl", at=LONG_AGO) for name in ("first", "last", "over")
@@ -606,8 +615,23 @@ class TestHints:
         for path in (first, last, over):
             put(path, at=LONG_AGO)
         tree.hint([first, *(root / f"nothing-{number}" for number in range(HINTS_MAX - 2)), last, over])
-        assert {"first.jsonl", "last.jsonl"} == set(take(tree, tree.glance(NOW)))
+        assert {"first.jsonl", "last.jsonl"} == set(take(tree, look(tree, NOW)))
         assert ["over.jsonl"] == take(tree, sweep(tree, NOW))
+
+
+def test_what_was_not_hinted_is_left_to_the_next_glance(tmp_path: Path) -> None:
+    """Who was told what changed need not look at all that is hot; session logs are looked at in any case."""
+    root, log = tmp_path / "projects", tmp_path / "sessions.jsonl"
+    tree = Tree([root], [log])
+    paths = [put(root / "p" / f"{name}.jsonl") for name in "ab"]
+    age(root)
+    take(tree, sweep(tree, NOW))
+    for path in (*paths, log):
+        put(path, "{}\n{}\n")
+    put(root / "p" / "c.jsonl")
+    tree.hint(paths[:1])
+    assert {"a.jsonl", "sessions.jsonl"} == set(take(tree, tree.look_at_hinted(NOW)))
+    assert {"b.jsonl", "c.jsonl"} == set(take(tree, tree.glance(NOW)))
 
 
 class TestCost:
