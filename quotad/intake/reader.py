@@ -8,6 +8,7 @@ ledger and no loop, and starts in a few hundredths of a second.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from typing import IO, NamedTuple
@@ -59,4 +60,4 @@ def main() -> None:
             taken: Taken = read(request.account, (Order(path, cursor) for path, cursor in request.files))
             send(sys.stdout.buffer, replies.encode(taken))
     except (BrokenPipeError, EOFError):
-        pass  # the daemon is gone
+        os._exit(0)  # the daemon is gone, and what is left in the stream can go nowhere
