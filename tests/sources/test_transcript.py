@@ -549,3 +549,23 @@ def test_lines_that_are_decoded_together_say_what_each_says_alone() -> None:
             assert set(first[0].usage + second[0].usage) == set(whole.usage), (one, other)
             assert first[1].lines + second[1].lines == counts.lines, (one, other)
             assert first[1].malformed + second[1].malformed == counts.malformed, (one, other)
+
+
+@pytest.mark.parametrize("size", [10, 5_000])
+@pytest.mark.parametrize(
+    ("head", "counts"),
+    [
+        ({"type": "user"}, False),
+        ({"type": "assistant", "note": '"type":"user"'}, True),
+        ({"origin": {"type": "user"}, "type": "assistant"}, True),
+        ({"filler": "x" * 400, "type": "user"}, False),
+        ({"filler": ["type", "user"], "type": "assistant"}, True),
+    ],
+)
+def test_a_users_line_counts_nothing_however_long(size: int, head: dict[str, object], counts: bool) -> None:
+    """Only the line's own type says whose it is, and long lines are told by their heads."""
+    line = head | {key: value for key, value in assistant({"output_tokens": 5}).items() if key != "type"}
+    message = assistant({"output_tokens": 5})["message"] | {"content": "x" * size}
+    batch, found = decoded(block(line | {"message": message}))
+    assert ([5] if counts else []) == [event.tokens.output for event in batch.usage]
+    assert Counts(1, 0) == found
