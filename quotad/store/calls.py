@@ -21,7 +21,6 @@ from quotad.domain.usage import (
     Tokens,
     UsageEvent,
     merge,
-    merged,
     standing_call,
 )
 from quotad.store.names import ids_of, session_ids
@@ -129,7 +128,7 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
 
     Gives the rows, as they are now, of the calls that were stored before.
     """
-    heard, others = _heard(account, usage)
+    heard, several = _heard(account, usage)
     keys = sorted(heard)
     known = _known(db, keys)
     ids = _ids(db, account, [*usage, *(row for was in known.values() for row in was.rows.values())])
@@ -142,9 +141,9 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
         call = heard[key]
         was = known.get(key)
         contested = 0
-        # Nearly all messages are new and have one row: everything else is for the others.
-        if was is not None or key in others:
-            rows = {row.request: row for row in (call, *others.get(key, ()))}
+        # Nearly all messages are new and have one row: all else is for the few others.
+        if was is not None or key in several:
+            rows = several.get(key) or {call.request: call}
             if was is not None:
                 rows = _joined(was.rows, rows)
                 met += rows.values()
@@ -202,19 +201,23 @@ def _keys(account: int, messages: Iterable[MessageId]) -> tuple[int, ...]:
     return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
 
-def _heard(
-    account: int, usage: Iterable[UsageEvent]
-) -> tuple[dict[int, UsageEvent], dict[int, list[UsageEvent]]]:
-    """By key, the first row of each message id, and the further rows of the few that have any."""
+def _heard(account: int, usage: Iterable[UsageEvent]) -> tuple[dict[int, UsageEvent], dict[int, Rows]]:
+    """By key, the first row of each message id, and all rows of the few that have several."""
     first: dict[MessageId, UsageEvent] = {}
-    further: dict[MessageId, list[UsageEvent]] = {}
-    for row in merged(usage):
-        message = row[0]
-        if first.setdefault(message, row) is not row:
-            further.setdefault(message, []).append(row)
-    keys = _keys(account, first)
-    others = dict(zip(_keys(account, further), further.values(), strict=True))
-    return dict(zip(keys, first.values(), strict=True)), others
+    several: dict[MessageId, Rows] = {}
+    for event in usage:
+        message, request = event[:2]
+        row = first.setdefault(message, event)
+        if row is event:
+            continue
+        if message not in several and row.request == request:
+            first[message] = merge(row, event)
+            continue
+        rows = several.setdefault(message, {row.request: row})
+        rows[request] = merge(rows[request], event) if request in rows else event
+    keys = dict(zip(first, _keys(account, first), strict=True))
+    heard = dict(zip(keys.values(), first.values(), strict=True))
+    return heard, {keys[message]: rows for message, rows in several.items()}
 
 
 def _joined(one: Rows, other: Rows) -> Rows:
