@@ -19,6 +19,8 @@ import pytest
 from benchmarks.corpus import CorpusFacts, generate
 from benchmarks.recount import FIVE_HOURS_MS, Recount, recount
 from quotad import wire
+from quotad.intake.readers import PROCESS_BYTES
+from quotad.intake.reading import FILE_BYTES
 from tests.daemon.process import CHECKOUT, Once, Place, Quotad, new_place
 from tests.daemon.truth import current, current_of, demo_clock, sums, tokens_of, total, windows
 
@@ -60,6 +62,20 @@ def test_the_samples_give_what_stands_beside_them(place: Place) -> None:
         tokens_of(window["tokens"]),
         window["spent"],
     )
+
+
+def test_as_much_as_processes_are_started_for_is_counted_as_exactly(place: Place) -> None:
+    """What is read beside the daemon, in pieces and at once, gives every call, line and byte."""
+    shutil.copytree(SAMPLES / "projects", place.projects, dirs_exist_ok=True)
+    alone = recount(place.projects)
+    lines = b'{"type":"summary"}\n' * (FILE_BYTES // 8)
+    files = PROCESS_BYTES // len(lines) + 1
+    for number in range(files):
+        (place.projects / f"long-{number}.jsonl").write_bytes(lines)
+    once = place.once()
+    assert (len(alone.calls), alone.malformed) == (once.messages, once.malformed)
+    assert alone.files + files == once.files
+    assert alone.lines + files * lines.count(b"\n") == once.lines
 
 
 def from_quotactl(place: Place, *arguments: str) -> Any:  # noqa: ANN401 - JSON of any shape
