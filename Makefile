@@ -17,11 +17,13 @@ check:
 test:
 	$(PYTHON) -m pytest
 
+# All of it, whatever one part said: BENCH='--beside 20MB,100MB,4GB --write' is the whole truth, and takes longer.
 bench:
-	$(PYTHON) -m benchmarks
-	$(PYTHON) -m benchmarks.inside
-	$(PYTHON) -m benchmarks.decision
-	$(PYTHON) -m benchmarks.plan_quality
+	@status=0; \
+	$(PYTHON) -m benchmarks $(BENCH) || status=1; \
+	$(PYTHON) -m benchmarks.decision || status=1; \
+	$(PYTHON) -m benchmarks.plan_quality || status=1; \
+	exit $$status
 
 # The domain is pure, so its own tests can reach every branch of it, and do.
 coverage:

@@ -5,7 +5,6 @@ A ratio to something that runs here and now says more than a figure from another
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -54,11 +53,3 @@ def nothing() -> list[str]:
 def echo(path: Path, reply_bytes: int) -> list[str]:
     """Answers anything on a Unix socket with as many bytes as a status has, one client at a time."""
     return [sys.executable, "-I", "-S", "-c", ECHO, str(path), str(reply_bytes)]
-
-
-def ripgrep(projects: Path) -> list[str] | None:
-    """Finds the lines with ``"usage"`` in one thread; None where it is not installed."""
-    program = shutil.which("rg")
-    if program is None:
-        return None
-    return [program, "--no-config", "-uuu", "-j1", "--count", '"usage"', str(projects)]

@@ -91,22 +91,29 @@ def installed(program: str | None) -> list[str]:
 
 
 class Client:
-    """One connection: a line out, a line back."""
+    """One connection: a line out, a line back, and lines that come unasked to a subscriber."""
 
     def __init__(self, path: Path) -> None:
+        self._said = bytearray()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(START_S_MAX)
         self._socket.connect(str(path))
 
     def ask(self, request: bytes) -> bytes:
         self._socket.sendall(request)
-        reply = self._socket.recv(READ_BYTES)
-        while not reply.endswith(b"\n"):
+        return self.hear()
+
+    def hear(self) -> bytes:
+        """The next line."""
+        said = self._said
+        while (end := said.find(b"\n")) < 0:
             more = self._socket.recv(READ_BYTES)
             if not more:
                 raise ConnectionError("the connection was closed in the middle of a reply")
-            reply += more
-        return reply
+            said += more
+        line = bytes(said[: end + 1])
+        del said[: end + 1]
+        return line
 
     def close(self) -> None:
         self._socket.close()

@@ -7,8 +7,10 @@ minutes, so that a window is open now; and lines are appended to it when the pro
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
+from copy import copy
 from pathlib import Path
 from random import Random
 
@@ -18,6 +20,7 @@ from benchmarks.lines import Envelope, Generation, Mark, Usage, message_json, us
 from benchmarks.recount import FIVE_HOURS_MS, Call, Recount, recount
 
 LIVE_SESSION = b"00000000-0000-4000-8000-0000000000aa"
+LIVE_FILE = Path("-home-ana-src-live", f"{LIVE_SESSION.decode()}.jsonl")
 LIVE_CALLS = 40
 LIVE_STEP_MS = 30_000
 MODEL = b"claude-opus-5"
@@ -49,12 +52,24 @@ class Ground:
             generate(self.claude, seed=seed, size_bytes=size_bytes, end_ms=now_ms(), files=files)
             note.write_text(json.dumps(made))
         self._said = Envelope(Generation.NEW, LIVE_SESSION, b"/home/ana/src/live").conversation()
-        self._live = self.projects / "-home-ana-src-live" / f"{LIVE_SESSION.decode()}.jsonl"
-        self._live.parent.mkdir(exist_ok=True)
-        self._live.unlink(missing_ok=True)
+        self.live = self.projects / LIVE_FILE
+        self.live.parent.mkdir(exist_ok=True)
+        self.live.unlink(missing_ok=True)
         for number in range(LIVE_CALLS, 0, -1):
             self._write(now_ms() - number * LIVE_STEP_MS)
         self.counts: Recount = recount(self.projects)
+
+    def linked(self, folder: Path) -> Ground:
+        """The same files under another name, for a second daemon; each has its own lines from then on."""
+        other = copy(self)
+        other.claude = folder / "claude"
+        other.projects = other.claude / "projects"
+        shutil.copytree(self.projects, other.projects, copy_function=os.link)
+        other.live = other.projects / LIVE_FILE
+        other.live.unlink()
+        shutil.copy2(self.live, other.live)
+        other.counts = self.counts._replace(calls=list(self.counts.calls))
+        return other
 
     def append(self) -> None:
         """One more call, now."""
@@ -69,7 +84,7 @@ class Ground:
         stated = usage_json(usage, Generation.NEW)
         message = message_json(MODEL, message_id, content, b'"end_turn"', stated)
         mark = Mark(b"%032x" % chance.getrandbits(128), b"", at_ms)
-        with self._live.open("ab") as file:
+        with self.live.open("ab") as file:
             file.write(self._said.assistant(mark, message, b"req_%020x" % chance.getrandbits(80)))
         session, cwd = LIVE_SESSION.decode(), "/home/ana/src/live"
         return Call(at_ms, message_id.decode(), session, MODEL.decode(), cwd, usage.tokens())

@@ -1,7 +1,7 @@
 """What a process costs: wall time, processor time and memory, its children included.
 
-Processor time of a finished process comes from the kernel's account (``wait4``), of a living one from the
-scheduler's (nanoseconds, where ``stat`` has hundredths of a second). Memory is the kernel's high-water mark
+Processor time of a finished process comes from the kernel's account (``wait4``), of a living one from its
+clock (nanoseconds, where ``stat`` has hundredths of a second). Memory is the kernel's high-water mark
 of one process, or the proportional set size of a tree, in which shared pages count once.
 """
 
@@ -21,16 +21,26 @@ KIB = 1024
 
 
 class Cost(NamedTuple):
-    """What one run took; ``peak_bytes`` of the whole tree."""
+    """What one run took; ``peak_bytes`` of the whole tree, and how it ended."""
 
     wall_s: float
     cpu_s: float
     peak_bytes: int
     output: bytes
+    complaint: bytes = b""
+    status: int = 0
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
     """Run to the end; raises CalledProcessError, with what it wrote to stderr, if that is not 0."""
+    cost = attempt(command, environment)
+    if cost.status:
+        raise subprocess.CalledProcessError(cost.status, command, cost.output, cost.complaint)
+    return cost
+
+
+def attempt(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    """Run to the end, whatever that is."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
@@ -41,10 +51,8 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
-        output = out.read()
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command, output, err.read())
-    return Cost(wall, usage.ru_utime + usage.ru_stime, peak.bytes, output)
+        cpu = usage.ru_utime + usage.ru_stime
+        return Cost(wall, cpu, peak.bytes, out.read(), err.read(), process.returncode)
 
 
 class Peak(threading.Thread):
@@ -107,12 +115,19 @@ def _field(text: bytes, name: bytes) -> int:
 
 
 def tree_cpu_s(pid: int) -> float:
-    """Seconds that the living threads of the tree have run so far."""
-    total = 0
+    """Seconds of processor time of a living process, of its children, and of those that it has buried."""
+    total = 0.0
     for member in tree(pid):
-        for thread in Path(f"/proc/{member}/task").glob("*/schedstat"):
-            try:
-                total += int(thread.read_bytes().split()[0])
-            except OSError:
-                continue
-    return total / 1e9
+        try:
+            total += cpu_s(member)
+        except OSError:
+            continue
+    # Two fields behind its own: what its children took that it has waited for, in ticks.
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return total + (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds that all threads of a living process have run so far, to the nanosecond."""
+    # The clock of another process's processor time, as the kernel numbers it (``clock_getcpuclockid``).
+    return time.clock_gettime_ns((~pid << 3) | 2) / 1e9

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple
 
+WIDTH_MAX = 90
+"""A column with longer texts is not filled up to the longest."""
+
 HEADS = ("step", "figure", "target", "beside it", "met")
 
 
@@ -18,6 +21,16 @@ class Row(NamedTuple):
     beside: str = ""
     met: bool | None = None
 
+    @classmethod
+    def most(cls, step: str, value: float, most: float, form: str, beside: str = "") -> Row:
+        """A figure that may be at most so much; ``form`` writes both, as in ``"{:.2f} s"``."""
+        return cls(step, form.format(value), "<= " + form.format(most), beside, value <= most)
+
+    @classmethod
+    def missing(cls, step: str, target: str, why: str) -> Row:
+        """What could not be measured here, and why."""
+        return cls(step, "", target, f"missing: {why}")
+
     def cells(self) -> tuple[str, ...]:
         met = {True: "yes", False: "NO", None: ""}[self.met]
         return (self.step, self.figure, self.target, self.beside, met)
@@ -29,9 +42,14 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 
 def rendered(rows: Sequence[Row]) -> str:
-    """A Markdown table that is also a table in a terminal."""
-    lines = [HEADS, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADS))]
+    """What was measured, as a table."""
+    return tabled([HEADS, *(row.cells() for row in rows)])
+
+
+def tabled(lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that is also a table in a terminal; its heads are the first of the lines."""
+    columns = range(len(lines[0]))
+    widths = [min(WIDTH_MAX, max(len(line[column]) for line in lines)) for column in columns]
     texts = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
         for line in lines

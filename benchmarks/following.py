@@ -1,0 +1,134 @@
+"""One line more: what it costs until the standing has it, and when a subscriber hears of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+from benchmarks.daemon import REQUEST, STATUS, Client, Daemon, Standing
+from benchmarks.ground import Ground
+from benchmarks.process import cpu_s, tree_cpu_s
+from benchmarks.stage import Stage, median, right
+from benchmarks.table import Row, quantile
+
+SUBSCRIBE = REQUEST % b"subscribe"
+HEARD_P99_MS = 110.0
+IDLE_PERCENT = 0.1
+HEARD = 150
+PAUSE_S = (0.03, 0.13)
+"""Between two lines, by chance: a watcher that looks in steps is met at every point of its step."""
+SETTLE_S = 3.0
+
+
+class Followed(NamedTuple):
+    """Seconds of the daemon's processor: for a ``status`` before an append, and for the one that has it."""
+
+    plain_s: float
+    with_line_s: float
+    answer_s: float
+    seen: bool
+
+
+class Follower:
+    """A daemon that is asked after each append, and what its window must say."""
+
+    def __init__(self, daemon: Daemon, ground: Ground) -> None:
+        self._pid = daemon.pid
+        self._client = daemon.connect()
+        self._ground = ground
+        self._expected = ground.standing()
+
+    def once(self) -> Followed:
+        """Append, and ask at once; the same question just before says what asking alone costs.
+
+        Processor time of the whole daemon, all its threads: what its watcher does in between counts.
+        """
+        before = cpu_s(self._pid)
+        self._client.ask(STATUS)
+        plain = cpu_s(self._pid) - before
+        self._ground.append()
+        self._expected = self._ground.standing_after(self._expected)
+        before, asked = cpu_s(self._pid), time.perf_counter()
+        reply = self._client.ask(STATUS)
+        answer = time.perf_counter() - asked
+        return Followed(plain, cpu_s(self._pid) - before, answer, right(reply, self._expected))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def line_cpu_us(followed: Sequence[Followed]) -> float:
+    """The median of what the line alone cost, in microseconds."""
+    return median([one.with_line_s - one.plain_s for one in followed]) * 1e6
+
+
+class Rest(NamedTuple):
+    """Percent of a core while nothing happens; then seconds from each append to the news, and its CPU."""
+
+    percent: float
+    heard_s: list[float]
+    told_us: float
+
+
+def rested(stage: Stage, seconds: float, lines: int) -> Rest:
+    """Nothing happens for a while; then there is a subscriber, and lines come at any moment."""
+    with Daemon(stage.place("idle", fresh=True)) as daemon:
+        client = daemon.connect()
+        daemon.caught_up_s(client)
+        time.sleep(SETTLE_S)
+        before = tree_cpu_s(daemon.pid)
+        time.sleep(seconds)
+        percent = (tree_cpu_s(daemon.pid) - before) / seconds * 100
+        before = tree_cpu_s(daemon.pid)
+        heard_s = _heard(client, stage.ground, lines)
+        # What a line leaves behind is its own: ledger, snapshot, the watcher's hint.
+        time.sleep(SETTLE_S)
+        told_us = (tree_cpu_s(daemon.pid) - before) / lines * 1e6
+        client.close()
+    return Rest(percent, heard_s, told_us)
+
+
+def resting(stage: Stage, seconds: float) -> list[Row]:
+    """With the many files of a heavy user."""
+    rest = rested(stage, seconds, HEARD)
+    files = f"{stage.ground.counts.files:,} files"
+    waits_ms = [wait * 1000 for wait in rest.heard_s]
+    note = f"p50 {median(waits_ms):.1f} ms, longest {max(waits_ms):.1f} ms, of {len(waits_ms)}"
+    told = "append told to a subscriber, CPU with ledger and snapshot"
+    return [
+        Row.most(
+            f"append seen by a subscriber, {files}, p99",
+            quantile(waits_ms, 0.99),
+            HEARD_P99_MS,
+            "{:.1f} ms",
+            note,
+        ),
+        Row(told, f"{rest.told_us:.0f} us", "", "mean, whole daemon"),
+        Row.most(f"idle, {files}, {seconds:.0f} s", rest.percent, IDLE_PERCENT, "{:.3f} % of a core"),
+    ]
+
+
+def _heard(client: Client, ground: Ground, lines: int) -> list[float]:
+    """Seconds from each append to the news of it."""
+    chance = Random(1)
+    expected = ground.standing()
+    client.ask(SUBSCRIBE)
+    waits = []
+    for _ in range(lines):
+        time.sleep(chance.uniform(*PAUSE_S))
+        ground.append()
+        appended = time.perf_counter()
+        expected = ground.standing_after(expected)
+        while _news(client.hear()).tokens != expected.tokens:
+            pass
+        waits.append(time.perf_counter() - appended)
+    return waits
+
+
+def _news(line: bytes) -> Standing:
+    """The state in a notification, which stands where a reply has its result."""
+    said = json.loads(line)
+    return Standing.read(json.dumps({"result": said["params"]["status"]}).encode())
