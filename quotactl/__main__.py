@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """The entry point. What Claude Code runs branches off before anything is imported for the others."""
-    # It changes nothing for these, which end with 0 anyway.
+    """The entry point. What is run most branches off before anything is imported for the others."""
+    # It changes nothing for these, which end with 0 anyway, and for what succeeds.
     arguments = [word for word in sys.argv[1:] if word != "--exit-zero"]
     if arguments[:1] in (["statusline"], ["hook"]) and not {"-h", "--help"} & set(arguments):
         _run_inside(arguments)
     try:
-        _run_click(os.environ)
+        _run_command(arguments, os.environ)
     except KeyboardInterrupt:
         # Between commands, as it were: while modules are imported or options parsed.
         sys.exit(130)
@@ -40,18 +40,26 @@ def _run_inside(arguments: "Sequence[str]") -> None:
         os._exit(0)
 
 
-def _run_click(environment: "Mapping[str, str]") -> None:
-    import io  # noqa: PLC0415 - see main
+def _run_command(arguments: "Sequence[str]", environment: "Mapping[str, str]") -> None:
+    for name in ("stdout", "stderr"):
+        # Somebody may have closed it (`>&-`): what is said then goes nowhere.
+        if getattr(sys, name) is None:
+            from io import FileIO, TextIOWrapper  # noqa: PLC0415 - see main
+
+            setattr(sys, name, TextIOWrapper(FileIO(os.devnull, "w"), encoding="utf-8"))
+    terminal = sys.stdout.isatty() and environment.get("TERM") != "dumb"
+    colour = terminal and not environment.get("NO_COLOR")
+    unicode = _speaks_unicode()
+    if arguments == ["status"]:
+        from quotactl import glance  # noqa: PLC0415 - see main
+
+        if glance.shown(environment, sys.platform, terminal=terminal, colour=colour, unicode=unicode):
+            os._exit(0)  # see _run_inside
     import time  # noqa: PLC0415 - see main
 
     from quotactl.cli import run  # noqa: PLC0415 - see main
     from quotactl.console import Console  # noqa: PLC0415 - see main
 
-    for name in ("stdout", "stderr"):
-        # Somebody may have closed it (`>&-`): what is said then goes nowhere.
-        if getattr(sys, name) is None:
-            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="utf-8"))
-    terminal = sys.stdout.isatty() and environment.get("TERM") != "dumb"
     console = Console(
         environment=dict(environment),
         platform=sys.platform,
@@ -59,8 +67,8 @@ def _run_click(environment: "Mapping[str, str]") -> None:
         program=sys.argv[0],
         now=lambda: time.time_ns() // 1_000_000,
         terminal=terminal,
-        colour=terminal and not environment.get("NO_COLOR"),
-        unicode=_speaks_unicode(),
+        colour=colour,
+        unicode=unicode,
     )
     run(sys.argv[1:], console)
 

@@ -14,12 +14,8 @@ import click
 from quotactl.client import Client, connect
 from quotactl.failure import Undone
 from quotactl.text import View
+from quotactl.width import columns
 from quotad import wire
-
-COLUMNS_IN_A_PIPE = 80
-COLUMNS_MOST = 100
-"""Longer lines are hard to read: the rest of a wide terminal stays empty."""
-COLUMNS_LEAST = 24
 
 JSON_ASKED = "quotactl.json"
 EXIT_ZERO_ASKED = "quotactl.exit-zero"
@@ -61,7 +57,8 @@ class Console:
 
     def view(self, *, zone: tzinfo | None = None, live: bool = False) -> View:
         """How to write now: a terminal may have been resized since the last time."""
-        return View(self._columns(), self.colour, self.unicode, zone or self.zone, self.home, live)
+        width = columns(self.environment, terminal=self.terminal)
+        return View(width, self.colour, self.unicode, zone or self.zone, self.home, live)
 
     def say(self, text: str) -> None:
         """Text for standard output, coloured or not as it comes."""
@@ -82,20 +79,6 @@ class Console:
             silence_output()
             message = f"Standard output cannot be written: {error.strerror}."
             raise Undone("output-failed", message) from error
-
-    def _columns(self) -> int:
-        asked = self.environment.get("COLUMNS", "")
-        columns = int(asked) if asked.isdecimal() and int(asked) else self._terminal_columns()
-        most = COLUMNS_MOST if self.terminal else COLUMNS_IN_A_PIPE
-        return max(COLUMNS_LEAST, min(columns, most))
-
-    def _terminal_columns(self) -> int:
-        if not self.terminal:
-            return COLUMNS_IN_A_PIPE
-        try:
-            return os.get_terminal_size(sys.stdout.fileno()).columns or COLUMNS_IN_A_PIPE
-        except (OSError, ValueError):
-            return COLUMNS_IN_A_PIPE
 
 
 def silence_output() -> None:

@@ -10,6 +10,7 @@ import _json
 import _socket
 import os
 import select
+import sys
 import time
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ STDIN_BYTES_MAX = 32 * 1024 * 1024
 STDIN_SECONDS = 2.0
 """Whoever holds our stdin open and says nothing is not waited for."""
 REQUEST_BYTES_MAX = 1024 * 1024
-REPLY_BYTES_MAX = 64 * 1024
+REPLY_BYTES_MAX = 1024 * 1024
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -108,7 +109,11 @@ def ask(
             return None
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
-            reply = _exchanged(sock, socket_path, line, deadline)
+            sock.settimeout(_left(deadline))
+            sock.connect(socket_path)
+            if not _is_heard_by(uid, sock):
+                return None
+            reply = _exchanged(sock, line, deadline)
         finally:
             sock.close()
     except OSError:
@@ -117,10 +122,16 @@ def ask(
     return fields(result) if result is not None else None
 
 
-def _exchanged(sock: "_socket.socket", path: str, line: bytes, deadline: float) -> bytes:
+def _is_heard_by(uid: int, sock: "_socket.socket") -> bool:
+    """The socket's file may be ours and its listener not; Linux tells (elsewhere the file has to do)."""
+    if not hasattr(_socket, "SO_PEERCRED"):
+        return True
+    credentials = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[4:8], sys.byteorder) == uid
+
+
+def _exchanged(sock: "_socket.socket", line: bytes, deadline: float) -> bytes:
     """The line that comes back; raises OSError, TimeoutError too."""
-    sock.settimeout(_left(deadline))
-    sock.connect(path)
     sock.settimeout(_left(deadline))
     sock.sendall(line)
     received = bytearray()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import groupby
 from typing import Literal, NamedTuple, TypeAlias
@@ -43,8 +42,7 @@ UNICODE = Signs("█", "░", " · ", "…", "≥ ", "→", "─", "✓", "✗")
 ASCII = Signs("#", ".", " - ", "...", ">= ", "->", "-", "ok", "no")
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """How to write: the width in cells, colours or none, the signs there are, the zone of times.
 
     ``live`` is a view that is drawn again each second: its clocks show seconds.

@@ -19,8 +19,6 @@ from quotad.domain.standing import Standing, WindowStanding
 from quotad.domain.state import Problem
 from quotad.domain.usage import Tokens
 
-SCHEMA = 1
-
 INSTANTS_KEPT_MAX = 512
 """So many instants are kept as text: nearly all that a reply tells were in the one before."""
 
@@ -42,7 +40,7 @@ def status(standing: Standing, daemon: DaemonFacts, problems: Iterable[Problem])
     """The reply to ``status``, as CONTRACT words it."""
     available = _available(standing)
     return {
-        "schema": SCHEMA,
+        "schema": wire.STATUS_SCHEMA,
         "now": wire.iso(standing.now),
         "daemon": {
             "version": daemon.version,

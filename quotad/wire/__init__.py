@@ -7,18 +7,19 @@ typed dictionaries (they are JSON as it stands), whose names are here for type c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from quotad import places
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from quotad.wire.replies import *  # noqa: F403 - every one of them
 
 PROTOCOL = 1
+STATUS_SCHEMA = 1
 
 REQUEST_BYTES_MAX = 1024 * 1024
 REPLY_BYTES_MAX = 16 * 1024 * 1024
@@ -117,6 +118,8 @@ class Paths(NamedTuple):
 
 def paths(environment: Mapping[str, str], platform: str, uid: int) -> Paths:
     """The default places and what the environment says instead; raises as ``default_places`` does."""
+    from pathlib import Path  # noqa: PLC0415 - costs a quarter of Python's start, which a glance need not pay
+
     return Paths(*map(Path, places.default_places(environment, platform, uid)))
 
 
@@ -140,6 +143,8 @@ def instant(text: str) -> int:
 
 def encode(message: Mapping[str, object]) -> bytes:
     """One message as one line; half a character (in a path of raw bytes) becomes a question mark."""
+    import json  # noqa: PLC0415 - as above
+
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     return text.encode(errors="replace") + b"\n"
 

@@ -242,7 +242,8 @@ print("\\n".join(sorted(sys.modules)), file=sys.stderr)
 @pytest.mark.parametrize(
     "arguments",
     [
-        *([word] for word in ("status", "history", "doctor", "next", "plan", "-h")),
+        *([word] for word in ("history", "doctor", "next", "plan", "-h")),
+        ["status", "--json"],
         ["watch", "-h"],
         ["demo", "-h"],
     ],

@@ -25,6 +25,24 @@ def test_in_a_pipe_there_is_no_colour_and_no_wide_line(here: Surroundings) -> No
     assert max(map(len, result.stdout.splitlines())) == 80
 
 
+def test_status_says_the_same_by_either_way(here: Surroundings) -> None:
+    """Without options it takes a shorter one, past click; behind ``--`` it takes the way of all commands."""
+    with FakeDaemon(here.socket, {"status": status(sessions=[session()])}) as daemon:
+        for environment in ({}, {"COLUMNS": "40"}, {"PYTHONIOENCODING": "ascii"}, {"HOME": ""}):
+            shorter, longer = (
+                here.process(*words, **environment) for words in (["status"], ["--", "status"])
+            )
+            assert (0, "", longer.stdout) == (shorter.returncode, shorter.stderr, shorter.stdout)
+    assert ["status", "hello", "status"] * 4 == [method for method, _ in daemon.asked]
+
+
+def test_a_status_of_another_shape_is_left_to_the_command(here: Surroundings) -> None:
+    """Whose words would not fit it."""
+    with FakeDaemon(here.socket, {"status": status() | {"schema": 2}}) as daemon:
+        here.process("status")
+    assert ["status", "hello", "status"] == [method for method, _ in daemon.asked]
+
+
 def test_where_columns_are_few_lines_are_short(here: Surroundings) -> None:
     """A pipe, too, may say how wide it wants to be."""
     with FakeDaemon(here.socket, {"status": status()}):
