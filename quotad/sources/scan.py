@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ LISTED_NS_MAX = 600 * 10**9
 
 OLD_NS = 24 * 3_600 * 10**9
 """A transcript that did not change for so long is old: most are, and hardly any will ever change again."""
-OLD_LOOKED_NS = 120 * 10**9
+OLD_LOOKED_NS = 300 * 10**9
 """Old ones are looked at only after so long. What a watcher misses in silence is new: directories it was too
 late for or had no watch left for. And if an old one goes on, the watcher tells, or this."""
 
@@ -60,10 +60,10 @@ class Listing(NamedTuple):
     listed_ns: int
     looked_ns: int
     """When all its files were looked at."""
-    files: list[str]
-    """Transcripts that are no symbolic links."""
     recent: list[str]
-    """Those of ``files`` that were not old, or could not be looked at."""
+    """Transcripts that were not old, or could not be looked at; none of these is a symbolic link."""
+    old: list[str]
+    """The others."""
     directories: list[str]
 
     def holds(self, status: os.stat_result, now_ns: int) -> bool:
@@ -119,8 +119,8 @@ def walk(  # noqa: PLR0913 - three of them are what need not be looked at
     start: str,
     root: str,
     scan: Scan,
-    known_files: Container[str] = (),
-    known_directories: Container[str] = (),
+    known_files: Collection[str] = (),
+    known_directories: Collection[str] = (),
     *,
     listings: Mapping[str, Listing] = NOTHING_LISTED,
 ) -> None:
@@ -141,7 +141,7 @@ def walk(  # noqa: PLR0913 - three of them are what need not be looked at
             scan.unreadable.append(Unreadable(directory, _reason(error)))
             continue
         scan.directories[directory] = status.st_mtime_ns
-        waiting += (path for path in inner if path not in known_directories)
+        waiting += [path for path in inner if path not in known_directories] if known_directories else inner
         known_files = known_directories = ()
 
 
@@ -149,17 +149,18 @@ def _look_again(directory: str, listing: Listing, scan: Scan) -> list[str]:
     """Stat the transcripts of a directory that has not changed. Raises PermissionError."""
     if abs(scan.at_ns - listing.looked_ns) < OLD_LOOKED_NS:
         _look_at_each(listing.recent, scan)
-        if len(listing.recent) < len(listing.files):
-            scan.passed_over.update(path for path in listing.files if path not in scan.files)
+        scan.passed_over.update(listing.old)
     else:
-        _look_at_each(listing.files, scan)
-        listing = listing._replace(looked_ns=scan.at_ns, recent=_recent(listing.files, scan))
+        files = listing.recent + listing.old
+        _look_at_each(files, scan)
+        recent, old = _by_age(files, scan)
+        listing = listing._replace(looked_ns=scan.at_ns, recent=recent, old=old)
     scan.listings[directory] = listing
     return listing.directories
 
 
 def _list(
-    directory: str, status: os.stat_result, root: str, scan: Scan, known_files: Container[str]
+    directory: str, status: os.stat_result, root: str, scan: Scan, known_files: Collection[str]
 ) -> list[str]:
     """Stat the transcripts of one directory, and give the directories inside it. Raises OSError.
 
@@ -184,15 +185,19 @@ def _list(
     _look_at_each((path for path in files if path not in known_files), scan)
     if telling:
         place = (status.st_dev, status.st_ino, status.st_ctime_ns)
-        scan.listings[directory] = Listing(*place, scan.at_ns, scan.at_ns, files, _recent(files, scan), inner)
+        scan.listings[directory] = Listing(*place, scan.at_ns, scan.at_ns, *_by_age(files, scan), inner)
     return inner
 
 
-def _recent(files: list[str], scan: Scan) -> list[str]:
-    """Those to be looked at each time; the same list if it is all."""
+def _by_age(files: list[str], scan: Scan) -> tuple[list[str], list[str]]:
+    """Those to be looked at each time, and the old ones."""
     stamps = scan.files
-    recent = [path for path in files if path not in stamps or scan.at_ns - stamps[path].mtime_ns < OLD_NS]
-    return files if len(recent) == len(files) else recent
+    recent: list[str] = []
+    old: list[str] = []
+    for path in files:
+        is_old = path in stamps and scan.at_ns - stamps[path].mtime_ns >= OLD_NS
+        (old if is_old else recent).append(path)
+    return recent, old
 
 
 def _lies_under(root: str, path: str) -> bool:
