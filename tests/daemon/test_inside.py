@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -31,6 +33,7 @@ from tests.daemon.process import QUOTACTL, Place
 from tests.daemon.work import spend
 from tests.domain.build import ANA, T0, call, started
 from tests.quotactl import claude_code
+from tests.quotactl.conftest import CHECKOUT
 
 RESETS = T0 + 2 * HOUR
 
@@ -499,6 +502,43 @@ def test_status_line_and_hooks_reach_the_daemon(place: Place) -> None:
         assert claude_code.SESSION in {one["id"] for one in quotad.status()["sessions"]}
         assert "Noted" in quotactl(place, "limit-hit", stdin="")
         assert 100 == quotad.window()["percent"]
+
+
+NC = f"""#!{sys.executable}
+import socket, sys
+with socket.socket(socket.AF_UNIX) as daemon:
+    daemon.connect(sys.argv[2])
+    daemon.sendall(sys.stdin.buffer.read())
+    daemon.shutdown(socket.SHUT_WR)
+    sys.stdout.buffer.write(daemon.makefile("rb").read())
+"""
+"""As much of ``nc -NU`` as is needed: not every machine has one."""
+
+
+def test_a_shell_asks_for_the_line_as_the_readme_has_it(place: Place, tmp_path: Path) -> None:
+    """Whatever is in what Claude Code says, it reaches the daemon whole, and the line comes back."""
+    readme = (CHECKOUT / "README.md").read_text()
+    (script,) = (block for block in readme.split("```") if '"method":"statusline"' in block)
+    nc = tmp_path / "nc"
+    nc.write_text(NC)
+    nc.chmod(0o755)
+    said = json.loads(claude_code.status_line(five_hour=(61.5, int(time.time()) + 2 * 3600 + 30)))
+    said["cwd"] = 'a "b" \\ %s $HOME `ls` ä\t'
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "XDG_RUNTIME_DIR": str(tmp_path),
+        "CLAUDE_CONFIG_DIR": str(place.claude),
+    }
+    (tmp_path / "quotad").mkdir()
+    (tmp_path / "quotad" / "quotad.sock").symlink_to(place.socket)
+    with place.running() as quotad:
+        done = subprocess.run(
+            ["/bin/sh", "-c", script.removeprefix("sh\n")],
+            input=json.dumps(said, indent=1, ensure_ascii=False),
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert ("moderate  5h ██████░░░░ 61% resets in 2h\n", "") == (done.stdout, done.stderr)
+        assert 61.5 == quotad.window()["percent"]
 
 
 def test_the_doctor_quotes_what_was_not_believed_of_a_cache(place: Place) -> None:
