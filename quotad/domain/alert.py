@@ -43,7 +43,7 @@ def announcements(state: State, standing: Standing, now: Instant) -> list[Announ
         if window.account in known:
             found += _thresholds(window, state, now)
     for session in standing.sessions:
-        if session.account in known:
+        if session.ends_at - now <= SESSION_MARKS[0] and session.account in known:
             found += _session_end(session, state, now)
     if state.policy.notice_on_reset:
         for identity in known:
@@ -93,11 +93,11 @@ def _thresholds(window: WindowStanding, state: State, now: Instant) -> Iterator[
 
 
 def _session_end(session: SessionStanding, state: State, now: Instant) -> Iterator[Announce]:
-    """The nearest mark that was passed; the earlier ones are said with it."""
+    """The nearest mark that was passed, as one was; the earlier ones are said with it."""
     left = session.ends_at - now
     active = session.state is SessionState.ACTIVE and now - session.last_active_at <= SESSION_ACTIVE_SPAN
     passed = [mark for mark in SESSION_MARKS if left <= mark]
-    if not active or not passed:
+    if not active:
         return
     marks = [
         Mark(session.account, SESSION, session.id, length / MINUTE, session.opened_at, session.ends_at)
@@ -136,8 +136,9 @@ def _problems(state: State, now: Instant) -> Iterator[Announce]:
 
 def next_announcement(standing: Standing, now: Instant) -> Instant | None:
     """When time alone will make something due: a mark of a session, the end of a session or window."""
-    due = [window.resets_at for window in standing.windows if window.resets_at is not None]
+    due = [at for window in standing.windows if (at := window.resets_at) is not None and at > now]
     for session in standing.sessions:
-        due += [session.ends_at - mark for mark in SESSION_MARKS]
-        due.append(session.ends_at)
-    return min((at for at in due if at > now), default=None)
+        left = session.ends_at - now
+        if left > 0:
+            due.append(session.ends_at - next((mark for mark in SESSION_MARKS if mark < left), 0))
+    return min(due, default=None)

@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeAlias
 from msgspec import Struct, field
 
 from quotad.domain.cursor import Batch, Cursor
-from quotad.sources.cutter import NO_LINES, LineCutter
+from quotad.sources.cutter import LineCutter
 from quotad.sources.lines import Counts
 
 Decode: TypeAlias = Callable[[bytes, Batch], Counts]
@@ -173,8 +173,10 @@ class _Reading(Struct):
                 break  # truncated meanwhile: the next scan sees another size
             position += self.filled
             cut = self.cutter.feed(self.buffer, self.filled)
-            self._move_past(cut.dropped, cut.counts)
-            self._move_past(cut.block, self.decode(cut.block, self.batch) if cut.block else NO_LINES)
+            if cut.dropped:
+                self._move_past(cut.dropped, cut.counts)
+            if cut.block:
+                self._move_past(cut.block, self.decode(cut.block, self.batch))
 
     def _resume(self, cursor: Cursor) -> Iterator[Span]:
         """Go to the place of the cursor if this is its file, else stay at the start."""

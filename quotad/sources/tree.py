@@ -147,13 +147,30 @@ class Tree:
     def _look(self, now_ns: int, files: Iterable[str], to_list: Iterable[str]) -> Seen:
         scan = Scan(now_ns)
         for path in {*self._files, *files}:
-            look(path, scan)
+            if not self._is_as_taken(path):
+                look(path, scan)
         for directory in to_list:
             root = self._root_of(directory)
             assert root is not None, "hot and hinted directories lie under a root"
             walk(directory, root, scan, self._taken, self._directories)
         self._note_directories(scan)
         return Seen(self._changed(scan, discovery=True), [], scan.unreadable)
+
+    def _is_as_taken(self, path: str) -> bool:
+        """Whether a file is what was taken in: nearly all hot ones are, whenever somebody asks."""
+        taken = self._taken.get(path)
+        if taken is None:
+            return False
+        try:
+            status = os.stat(path)
+        except OSError:
+            return False
+        return (
+            status.st_mtime_ns == taken.mtime_ns
+            and status.st_size == taken.size
+            and status.st_ino == taken.inode
+            and status.st_dev == taken.device
+        )
 
     def _changed(self, scan: Scan, *, discovery: bool) -> list[Found]:
         """What differs from what was taken in. ``discovery``: what was not known has turned up just now."""
