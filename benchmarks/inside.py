@@ -73,8 +73,8 @@ def inside(stage: Stage, rounds: int = ROUNDS) -> list[Row]:
         name: value for name, value in place.environment().items() if name != "PYTHONDONTWRITEBYTECODE"
     }
     program = _wrapper(stage.scratch, "quotactl-new", NEW_WRAPPER)
-    told = _told(program, _wrapper(stage.scratch, "quotactl-old", OLD_WRAPPER))
-    rows = _rows("", told, environment, rounds // 2, ", no daemon")
+    in_claude = told(stage.scratch)
+    rows = _rows(in_claude, environment, rounds // 2, ", no daemon")
     with Daemon(place) as daemon:
         daemon.caught_up_s(daemon.connect())
         socket = str(place.socket)
@@ -83,7 +83,7 @@ def inside(stage: Stage, rounds: int = ROUNDS) -> list[Row]:
             Step("quotactl status --json", [program, "status", "--json"]),
             *_netcat(socket),
         ]
-        rows = [*_rows("", [*told, *asking], environment, rounds), *rows]
+        rows = [*_rows([*in_claude, *asking], environment, rounds), *rows]
     if not _netcat(""):
         rows.append(Row.missing("status through nc -U, whole process", "", "no nc on this machine"))
     return [*rows, *_active(stage.rivals.ccusage, stage)]
@@ -97,8 +97,10 @@ def _wrapper(folder: Path, name: str, text: str) -> str:
     return str(file)
 
 
-def _told(program: str, old_program: str) -> list[Step]:
-    """What Claude Code runs, and what it says on stdin."""
+def told(folder: Path) -> list[Step]:
+    """What Claude Code runs, and what it says on stdin; the wrappers are put into the folder."""
+    program = _wrapper(folder, "quotactl-new", NEW_WRAPPER)
+    old_program = _wrapper(folder, "quotactl-old", OLD_WRAPPER)
     common: dict[str, object] = {
         "session_id": SESSION,
         "cwd": "/home/ana/src",
@@ -130,9 +132,7 @@ def _netcat(socket: str) -> list[Step]:
     return [Step("status through nc -U", [program, "-N", "-U", socket], STATUS)]
 
 
-def _rows(
-    prefix: str, steps: Sequence[Step], environment: Mapping[str, str], rounds: int, suffix: str = ""
-) -> list[Row]:
+def _rows(steps: Sequence[Step], environment: Mapping[str, str], rounds: int, suffix: str = "") -> list[Row]:
     """The ratio to ``python -c pass`` of the same round, as a median over the rounds."""
     base = Step("", beside.nothing())
     took: dict[str, list[float]] = {step.name: [] for step in (base, *steps)}
@@ -145,7 +145,7 @@ def _rows(
     nothing = took[base.name]
     rows = []
     for step in steps:
-        name = f"{prefix}{step.name}, whole process{suffix}"
+        name = f"{step.name}, whole process{suffix}"
         times = ratio(took[step.name], nothing)
         note = f"{median(took[step.name]) * 1000:.0f} ms to {median(nothing) * 1000:.0f} ms of python -c pass"
         if step.times_most is None:
