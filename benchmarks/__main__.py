@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -51,6 +52,8 @@ def sizes(text: str) -> list[int]:
 def main() -> int:
     """Run all steps and print the tables; 1: an answer was wrong or a target missed, 2: a wrong --keep."""
     arguments = _arguments()
+    # So that daemons and directories go, whoever ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     began = time.monotonic()
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="quotad-bench-") as scratch:

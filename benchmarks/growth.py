@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from benchmarks.asking import asked
-from benchmarks.daemon import Client, Daemon, Place
+from benchmarks.daemon import STATUS, Client, Daemon, Place
 from benchmarks.following import Followed, Follower, line_cpu_us
 from benchmarks.multiplied import multiply
 from benchmarks.process import run, tree_bytes
@@ -20,6 +20,8 @@ from benchmarks.table import Row
 MILLIONS = 5_000_000
 LINE_US = 200.0
 STATUS_RATIO = 1.1
+ALIKE_BYTES = 100 * MB
+"""From here on a ``status`` is to take as long at any size."""
 ROUNDS = 40
 QUESTIONS = 40
 STARTS = 3
@@ -65,6 +67,7 @@ class Measured(NamedTuple):
     status_s: list[float]
     followed: list[Followed]
     steady_bytes: int
+    reply_bytes: int
 
 
 def side_by_side(sites: Sequence[Site]) -> list[Measured]:
@@ -75,6 +78,7 @@ def side_by_side(sites: Sequence[Site]) -> list[Measured]:
         for daemon, client in zip(daemons, clients, strict=True):
             daemon.caught_up_s(client)
         status_s = _asked_in_turns(clients)
+        replies = [len(client.ask(STATUS)) for client in clients]
         steady = [tree_bytes(daemon.pid) for daemon in daemons]
         followers = [Follower(daemon, one.stage.ground) for daemon, one in zip(daemons, sites, strict=True)]
         followed: list[list[Followed]] = [[] for _ in sites]
@@ -86,7 +90,7 @@ def side_by_side(sites: Sequence[Site]) -> list[Measured]:
         for follower, client in zip(followers, clients, strict=True):
             follower.close()
             client.close()
-    return [Measured(*each) for each in zip(status_s, followed, steady, strict=True)]
+    return [Measured(*each) for each in zip(status_s, followed, steady, replies, strict=True)]
 
 
 def _asked_in_turns(clients: Sequence[Client]) -> list[list[float]]:
@@ -98,47 +102,35 @@ def _asked_in_turns(clients: Sequence[Client]) -> list[list[float]]:
 
 
 def rows(sites: Sequence[Site], measured: Sequence[Measured]) -> list[Row]:
-    """What was asked for at any size: one line more, ``status`` alike, and memory with millions of calls."""
-    found = []
-    for one, seen in zip(sites, measured, strict=True):
-        missed = sum(not each.seen for each in seen.followed)
-        answers = [each.answer_s * 1000 for each in seen.followed]
-        note = f"answered in {median(answers):.2f} ms, its question's own CPU taken off"
-        found += [
-            Row.most(
-                f"one more line, CPU to standing p50, {one.name}",
-                line_cpu_us(seen.followed),
-                LINE_US,
-                "{:.0f} us",
-                note,
-            ),
-        ]
-        if missed:
-            found.append(
-                Row(
-                    f"one more line, {one.name}",
-                    f"missed by {missed} answers",
-                    "in the next answer",
-                    "",
-                    met=False,
-                )
-            )
-    p50 = [median(seen.status_s) * 1000 for seen in measured]
-    figures = ", ".join(f"{ms:.2f}" for ms in p50) + " ms"
-    names = " / ".join(one.name for one in sites)
-    found.append(
-        Row.most(
-            f"status p50, largest to smallest of {names}",
-            max(p50) / min(p50),
-            STATUS_RATIO,
-            "{:.2f}x",
-            figures,
-        )
-    )
+    """What was asked for at any size: one line more, ``status`` alike, READY; and memory with millions."""
+    large = [number for number, one in enumerate(sites) if one.stage.ground.counts.size > ALIKE_BYTES * 0.9]
     last, seen = sites[-1], measured[-1]
-    found += [
+    return [
+        *(_line(one, seen) for one, seen in zip(sites, measured, strict=True)),
+        _next_answer(measured),
+        _alike([sites[number] for number in large], [measured[number] for number in large]),
+        *(restarting(sites[number].place, sites[number].calls) for number in large),
         memory_row(f"{last.name}: peak memory, workers included", last.start.peak_bytes),
         memory_row(f"{last.name}: steady memory", seen.steady_bytes),
-        *(restarting(one.place, one.calls) for one in sites[-2:]),
     ]
-    return found
+
+
+def _line(one: Site, seen: Measured) -> Row:
+    answers_ms = [each.answer_s * 1000 for each in seen.followed]
+    note = f"answered in {median(answers_ms):.2f} ms, p50; the question's own CPU is taken off"
+    step = f"one more line, CPU to standing p50, {one.name}"
+    return Row.most(step, line_cpu_us(seen.followed), LINE_US, "{:.0f} us", note)
+
+
+def _next_answer(measured: Sequence[Measured]) -> Row:
+    asked_times = sum(len(seen.followed) for seen in measured)
+    missed = sum(not each.seen for seen in measured for each in seen.followed)
+    figure = f"missing in {missed}" if missed else "in all"
+    return Row("one more line, in the very next answer", figure, f"in all of {asked_times}", "", not missed)
+
+
+def _alike(sites: Sequence[Site], measured: Sequence[Measured]) -> Row:
+    p50 = [median(seen.status_s) * 1000 for seen in measured]
+    figures = ", ".join(f"{one.name}: {ms:.2f} ms" for one, ms in zip(sites, p50, strict=True))
+    value = max(p50) / min(p50) if p50 else 1.0
+    return Row.most("status p50, largest to smallest of the sizes", value, STATUS_RATIO, "{:.2f}x", figures)

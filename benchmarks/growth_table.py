@@ -59,6 +59,7 @@ def of_history(sites: Sequence[Site], measured: Sequence[Measured]) -> str:
             for step, figure in of_start.items()
         ),
         Line("restart to READY", _ready_s(sites), "{:.2f} s", _WHY["restart"]),
+        Line("bytes of a status", [float(seen.reply_bytes) for seen in measured], "{:,.0f}", _WHY["reply"]),
         Line("status p50", [median(seen.status_s) * 1000 for seen in measured], "{:.2f} ms", _WHY["status"]),
         Line(
             "one more line, CPU p50",
@@ -87,6 +88,7 @@ _WHY = {
     "current window from nothing": "each directory is listed and each file looked at (stat), old ones too",
     "history read in behind": "each byte is read once; among millions each new key is a page of its index",
     "restart": "the cursors of all files are taken up, and indexes of millions are a page deeper",
+    "reply": "more sessions are open at the end of a larger corpus, and all are in the answer",
     "status": "the hot files are looked at before each answer, and a larger corpus has more of them",
     "line": "the standing holds what the longest window can still need, and more was used in it",
     "memory": "the cursors of all files and the calls of the longest window are in memory",

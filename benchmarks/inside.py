@@ -67,7 +67,7 @@ class Step(NamedTuple):
 
 def inside(stage: Stage, rounds: int = ROUNDS) -> list[Row]:
     """With a daemon on the whole corpus, and the hooks and status line without any too."""
-    place = stage.place("inside", fresh=False)
+    place = stage.place("daemon", fresh=False)
     # Installed programs keep their compiled modules, whatever a developer's shell says.
     environment = {
         name: value for name, value in place.environment().items() if name != "PYTHONDONTWRITEBYTECODE"

@@ -45,9 +45,15 @@ def attempt(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
         started = time.perf_counter()
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         peak = Peak(process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        peak.stop()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            # Whoever stops the benchmark stops what it runs.
+            process.kill()
+            raise
+        finally:
+            wall = time.perf_counter() - started
+            peak.stop()
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)

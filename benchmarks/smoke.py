@@ -6,6 +6,7 @@ Each may be several times what it was when the line was drawn, as the machine ma
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -43,6 +44,7 @@ RESIDENT_MB = 120.0
 
 def main() -> int:
     """Make a corpus, measure, print the table."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="quotad-smoke-") as scratch:
         folder = Path(scratch, "corpus")
         folder.mkdir()
