@@ -27,6 +27,7 @@ from quotad.ipc.requests import (
     error_line,
     reply,
 )
+from quotad.ipc.shared import SharedStatus
 from quotad.ipc.subscribers import Subscribers
 
 TURNED_AWAY_MAX = 16
@@ -59,6 +60,7 @@ class Clients(Struct):
     """What all connections share, and all connections there are."""
 
     methods: Methods
+    status: SharedStatus
     subscribers: Subscribers
     limits: Limits
     admitted: int
@@ -224,6 +226,8 @@ class Connection(asyncio.BufferedProtocol):
     def _call(self, name: str) -> Call | None:
         if name == SUBSCRIBE:
             return self._subscribe
+        if name == STATUS:
+            return self._clients.status.asked()
         method = self._clients.methods.get(name)
         return None if method is None else method.call
 

@@ -32,6 +32,8 @@ Call: TypeAlias = Callable[[bytes], "Awaitable[Answer]"]
 
 P = TypeVar("P", bound=NamedTuple)
 
+NO_PARAMS = b"{}"
+
 ID_CHARACTERS_MAX = 256
 MESSAGE_CHARACTERS_MAX = 1000
 NAMED_FAULTS_MAX = 3
@@ -75,7 +77,7 @@ class _Validation(Generic[P]):
         return self._adapter
 
     def validated(self, raw: bytes) -> P:
-        if raw == b"{}" and self._nothing_required:
+        if raw == NO_PARAMS and self._nothing_required:
             return self._params._make(self._params._field_defaults.values())
         adapter = self.warm()
         from pydantic import ValidationError  # noqa: PLC0415 - see the module's first lines
@@ -125,7 +127,7 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     jsonrpc: Literal["2.0"]
     method: str
     id: str | int | msgspec.UnsetType | None = msgspec.UNSET
-    params: msgspec.Raw = msgspec.Raw(b"{}")
+    params: msgspec.Raw = msgspec.Raw(NO_PARAMS)
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
@@ -189,8 +191,7 @@ async def reply(request: Request, call: Call) -> bytes:
 
 def result_line(identity: wire.RequestId, result: Answer) -> bytes:
     """A reply. Text that is no Unicode (a path of raw bytes) is shown with ``?``, never a failure."""
-    body = result if isinstance(result, bytes) else _json(result)
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (_json(identity), body)
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}\n' % (_json(identity), encoded(result))
 
 
 def error_line(
@@ -210,9 +211,12 @@ def change_line(number: int, status: Answer) -> bytes:
 
 def change(number: int, status: Answer) -> Encoded:
     """A ``wire.StatusChange``."""
-    return Encoded(
-        b'{"seq":%d,"status":%b}' % (number, status if isinstance(status, bytes) else _json(status))
-    )
+    return Encoded(b'{"seq":%d,"status":%b}' % (number, encoded(status)))
+
+
+def encoded(result: Answer) -> Encoded:
+    """A result as it is sent."""
+    return Encoded(result) if isinstance(result, bytes) else Encoded(_json(result))
 
 
 def _json(value: object) -> bytes:

@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from quotad import wire
-from quotad.ipc.connection import SUBSCRIBE, Clients, Connection, Limits
+from quotad.ipc.connection import STATUS, SUBSCRIBE, Clients, Connection, Limits
 from quotad.ipc.requests import Methods
+from quotad.ipc.shared import SharedStatus
 from quotad.ipc.socket_file import BACKLOG, SocketFile, claim
 from quotad.ipc.subscribers import Subscribers
 from quotad.wire.methods import METHODS
@@ -55,7 +56,8 @@ class Server:
         """Raises ``SocketRefused``."""
         tasks = asyncio.TaskGroup()
         limits = self._limits._replace(connections=_affordable(self._limits.connections))
-        self._clients = Clients(self._methods, self.subscribers, limits, self._admitted, tasks)
+        status = SharedStatus(self._methods[STATUS], self.subscribers)
+        self._clients = Clients(self._methods, status, self.subscribers, limits, self._admitted, tasks)
         await tasks.__aenter__()
         await self._listen()
         return self
