@@ -13,6 +13,7 @@ from quotad.domain.notice import Basis
 from quotad.domain.policy import Policy, WindowSpec
 from quotad.domain.queue import Queue, Run, Status
 from quotad.domain.reading import Reading
+from quotad.domain.room import is_due
 from quotad.domain.session import SESSION_LENGTH, SessionStanding, SessionState, session_state
 from quotad.domain.state import REACH_SLACK, Account, State
 from quotad.domain.sums import Totals
@@ -301,6 +302,6 @@ def _due_advice(queue: Queue, now: Instant) -> tuple[str, ...]:
     """Whose time has come."""
     return tuple(
         f"The planned session {one.id} is due: `quotactl start {one.id}`."
-        for one in queue.sessions
-        if one.status is Status.SCHEDULED and one.scheduled_for is not None and one.scheduled_for <= now
+        for one in queue.by_status[Status.SCHEDULED]
+        if is_due(one, now)
     )

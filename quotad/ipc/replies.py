@@ -22,6 +22,8 @@ from quotad.domain.usage import Tokens
 INSTANTS_KEPT_MAX = 512
 """So many instants are kept as text: nearly all that a reply tells were in the one before."""
 
+SESSIONS_KEPT_MAX = 512
+
 _text = lru_cache(INSTANTS_KEPT_MAX)(wire.iso)
 
 
@@ -138,7 +140,9 @@ def _reported(reading: Reading, now: Instant) -> wire.ReportedReply:
     }
 
 
+@lru_cache(SESSIONS_KEPT_MAX)
 def _session(session: SessionStanding) -> wire.SessionReply:
+    """Most sessions stand where they stood in the reply before; nobody changes what is given."""
     return {
         "id": session.id,
         "account": session.account,
