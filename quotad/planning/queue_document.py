@@ -6,9 +6,9 @@ through. A fault is the place of a value and what would be allowed there, in our
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, PlainValidator, Strict, TypeAdapter, ValidationError
 
@@ -18,25 +18,14 @@ from quotad.domain.queue import (
     ID_TAKEN,
     TOKENS_MAX,
     Planned,
-    PlannedId,
     Priority,
-    Queue,
-    QueueRefused,
     ScheduleReason,
     Status,
-    checked,
     is_id,
 )
 from quotad.planning import moment
-from quotad.planning.queue_text import Key
-
-
-class Fault(NamedTuple):
-    """What is wrong at ``key``; ``shown`` is whether the value there helps to see it."""
-
-    key: Key
-    says: str
-    shown: bool = True
+from quotad.planning.queue_plain import Entry, planned
+from quotad.planning.queue_text import Fault, Key
 
 
 def _id(text: str) -> str:
@@ -128,10 +117,6 @@ _ALLOWED: Mapping[str, str] = {
 """In a person's words what the types above say, by dotted key without numbers."""
 
 
-_NAMES: Mapping[str, str] = {"dependencies": "dependencies", "scheduled_for": "status"}
-"""Where the file shows what is wrong with a field of ``Planned``, if not at the id."""
-
-
 def sessions_of(raw: object) -> tuple[Planned, ...] | list[Fault]:
     """The sessions that a decoded document says, each sound in itself, or everything that is wrong."""
     try:
@@ -141,7 +126,7 @@ def sessions_of(raw: object) -> tuple[Planned, ...] | list[Fault]:
         # A union says once for each of its types what is wrong.
         faults = (_fault(each["loc"], missing=each["type"] == "missing") for each in details)
         return list(dict.fromkeys(faults))
-    return tuple(_planned(entry) for entry in document.sessions)
+    return tuple(planned(Entry(**asdict(entry))) for entry in document.sessions)
 
 
 def _known(raw: object) -> object:
@@ -157,41 +142,6 @@ def _known_of(entry: object) -> object:
     if not isinstance(entry, dict):
         return entry
     return {name: value for name, value in entry.items() if f"sessions.{name}" in _ALLOWED}
-
-
-def queue_of(sessions: Sequence[Planned]) -> Queue | list[Fault]:
-    """The queue that they are together, or the first thing that is wrong with it."""
-    try:
-        return checked(sessions)
-    except QueueRefused as refusal:
-        return [Fault(_blamed(sessions, refusal), refusal.message, shown=False)]
-
-
-def _planned(entry: SessionEntry) -> Planned:
-    return Planned(
-        id=PlannedId(entry.id),
-        tokens=entry.tokens,
-        hours=1.0 if entry.hours is None else entry.hours,
-        phase="" if entry.phase is None else str(entry.phase),
-        priority=entry.priority or Priority.MEDIUM,
-        agent=entry.agent or "",
-        objectives=entry.objectives or (),
-        status=entry.status or Status.READY,
-        dependencies=tuple(PlannedId(each) for each in entry.dependencies or ()),
-        scheduled_for=entry.scheduled_for,
-        schedule_reason=entry.schedule_reason,
-        deadline=entry.deadline,
-        notes=entry.notes or "",
-        cwd=entry.cwd or "",
-    )
-
-
-def _blamed(sessions: Sequence[Planned], refusal: QueueRefused) -> Key:
-    """Where to look for what is wrong with the sessions together: of two of the same id, at the latter."""
-    numbers = [number for number, planned in enumerate(sessions) if planned.id == refusal.session]
-    if not numbers:
-        return ("sessions",)
-    return ("sessions", numbers[-1], _NAMES.get(refusal.field or "", "id"))
 
 
 def _fault(loc: tuple[str | int, ...], *, missing: bool) -> Fault:

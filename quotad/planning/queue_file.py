@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from quotad.domain.instant import Instant
-from quotad.domain.queue import Planned, Queue, QueueRefused
+from quotad.domain.queue import Planned, Queue, QueueRefused, checked
 from quotad.planning.queue_change import both, new_document, updated
+from quotad.planning.queue_plain import plainly
 from quotad.planning.queue_text import (
     FILE_BYTES_MAX,
     Document,
+    Fault,
+    Key,
     TextInvalid,
     decoded,
     encoded,
@@ -28,11 +31,12 @@ from quotad.planning.queue_text import (
 from quotad.settings.show import key_text, plain
 from quotad.sinks import durable
 
-if TYPE_CHECKING:
-    from quotad.planning.queue_document import Fault
-
 FAULTS_SHOWN_MAX = 10
 VALUE_CHARACTERS_MAX = 60
+
+
+_PLACES: Mapping[str, str] = {"dependencies": "dependencies", "scheduled_for": "status"}
+"""Where the file shows what is wrong with a field of ``Planned``, if not at the id."""
 
 
 class Stamp(NamedTuple):
@@ -195,28 +199,45 @@ def _stamp(found: os.stat_result) -> Stamp:
 
 
 def _checked(content: bytes, name: str) -> tuple[Document, Queue]:
-    from quotad.planning.queue_document import queue_of  # noqa: PLC0415 - see ``_decoded``
-
     text, document, sessions = _decoded(content, name)
-    queue = queue_of(sessions)
+    queue = _queue_of(sessions)
     if isinstance(queue, Queue):
         return document, queue
     raise _invalid(name, text, document, queue)
 
 
-def _decoded(content: bytes, name: str) -> tuple[str, Document, tuple[Planned, ...]]:
-    from quotad.planning.queue_document import (  # noqa: PLC0415 - pydantic: not for those who have no queue
-        sessions_of,
-    )
+def _queue_of(sessions: Sequence[Planned]) -> Queue | list[Fault]:
+    """The queue that they are together, or the first thing that is wrong with it."""
+    try:
+        return checked(sessions)
+    except QueueRefused as refusal:
+        return [Fault(_blamed(sessions, refusal), refusal.message, shown=False)]
 
+
+def _blamed(sessions: Sequence[Planned], refusal: QueueRefused) -> Key:
+    """Where to look for what is wrong with the sessions together: of two of the same id, at the latter."""
+    numbers = [number for number, planned in enumerate(sessions) if planned.id == refusal.session]
+    if not numbers:
+        return ("sessions",)
+    return ("sessions", numbers[-1], _PLACES.get(refusal.field or "", "id"))
+
+
+def _decoded(content: bytes, name: str) -> tuple[str, Document, tuple[Planned, ...]]:
     try:
         text, raw = decoded(content)
     except TextInvalid as fault:
         where = name if fault.line is None else f"{name}: line {fault.line}"
         raise QueueInvalid(f"{where}: {fault.says}") from fault
-    sessions = sessions_of(raw)
-    if isinstance(sessions, list):
-        raise _invalid(name, text, raw, sessions)
+    sessions = plainly(raw)
+    if sessions is None:
+        from quotad.planning.queue_document import (  # noqa: PLC0415 - pydantic: where something may be wrong
+            sessions_of,
+        )
+
+        judged = sessions_of(raw)
+        if isinstance(judged, list):
+            raise _invalid(name, text, raw, judged)
+        sessions = judged
     assert isinstance(raw, dict)
     return text, raw, sessions
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from json import JSONDecodeError, JSONDecoder
 from math import isinf
-from typing import NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeAlias
 
 FILE_BYTES_MAX = 8 * 1024 * 1024
 """Half of what a reply may hold: the whole queue must fit into one."""
@@ -21,6 +21,15 @@ Document: TypeAlias = dict[str, object]
 
 Key: TypeAlias = tuple[str | int, ...]
 """Where in the document: ``("sessions", 0, "priority")``."""
+
+
+class Fault(NamedTuple):
+    """What is wrong at ``key``; ``shown`` is whether the value there helps to see it."""
+
+    key: Key
+    says: str
+    shown: bool = True
+
 
 _BOM = "\ufeff"
 _SPACE = re.compile(r"[ \t\r\n]*")
