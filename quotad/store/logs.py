@@ -37,6 +37,8 @@ def measure(db: sqlite3.Connection, account: int, sessions: Iterable[SessionId])
 
 def take_logs(db: sqlite3.Connection, account: int, logs: Collection[LogEvent]) -> None:
     """Adds the log events that are not there yet; after ``measure``, in the same transaction."""
+    if not logs:
+        return
     sessions = session_ids(db, account, {event.session for event in logs})
     tools = ids_of(db, "tool", {event.tool for event in logs})
     places = ids_of(db, "place", {event.cwd for event in logs})
