@@ -554,7 +554,10 @@ ODD: st.SearchStrategy[object] = st.one_of(
 )
 NEARLY_RIGHT = st.builds(
     lambda right, odd: {**right, **odd},
-    st.fixed_dictionaries({name: RIGHT[name] for name in ENTRY}, optional=dict(RIGHT)),
+    st.fixed_dictionaries(
+        {name: right for name, right in RIGHT.items() if name in ENTRY},
+        optional={name: right for name, right in RIGHT.items() if name not in ENTRY},
+    ),
     st.dictionaries(st.sampled_from([*RIGHT, "tokens", "colour"]), ODD, max_size=1),
 )
 
