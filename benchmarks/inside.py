@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,10 +17,11 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from typing import NamedTuple
 
 from benchmarks import beside
-from benchmarks.daemon import STATUS, Daemon, installed
+from benchmarks.daemon import Daemon, installed
 from benchmarks.ground import Ground
 from benchmarks.rivals import Rival, Rivals
 from benchmarks.stage import Stage, median, ratio
@@ -32,7 +35,14 @@ ROUNDS = 60
 WARM_ROUNDS = 3
 ACTIVE_ROUNDS = 3
 SESSION = "5f0c1d2e-0000-4000-8000-00000000a001"
+COMMON: Mapping[str, object] = {
+    "session_id": SESSION,
+    "cwd": "/home/ana/src",
+    "transcript_path": f"/home/ana/{SESSION}.jsonl",
+}
 SMALL_BYTES = 1_000_000
+SHELL = "status line, the README's for the shell alone"
+README = Path(__file__).parents[1] / "README.md"
 
 OLD_WRAPPER = """\
 #!{python}
@@ -81,11 +91,12 @@ def inside(stage: Stage, rounds: int = ROUNDS) -> list[Row]:
         asking = [
             Step("quotactl status", [program, "status"], b"", STATUS_TIMES),
             Step("quotactl status --json", [program, "status", "--json"]),
-            *_netcat(socket),
+            *_shell(socket),
         ]
         rows = [*_rows([*in_claude, *asking], environment, rounds), *rows]
-    if not _netcat(""):
-        rows.append(Row.missing("status through nc -U, whole process", "", "no nc on this machine"))
+    if not _shell(""):
+        target = f"<= {STATUS_LINE_TIMES:.2f}x"
+        rows.append(Row.missing(f"{SHELL}, whole process", target, "there is no nc on this machine"))
     return [*rows, *_active(stage.rivals.ccusage, stage)]
 
 
@@ -101,58 +112,73 @@ def told(folder: Path) -> list[Step]:
     """What Claude Code runs, and what it says on stdin; the wrappers are put into the folder."""
     program = _wrapper(folder, "quotactl-new", NEW_WRAPPER)
     old_program = _wrapper(folder, "quotactl-old", OLD_WRAPPER)
-    common: dict[str, object] = {
-        "session_id": SESSION,
-        "cwd": "/home/ana/src",
-        "transcript_path": f"/home/ana/{SESSION}.jsonl",
-    }
-    limits = {"five_hour": {"used_percentage": 61.5, "resets_at": int(time.time()) + 2 * 3600}}
-    shown = {"rate_limits": limits, "model": {"id": "claude-opus-5"}, "context": "x" * 2000}
     hooks: dict[str, dict[str, object]] = {
         "hook SessionStart": {"source": "startup"},
         "hook UserPromptSubmit": {"prompt": "add a health route"},
         "hook PostToolUse": {"tool_name": "Read", "tool_response": "x" * 20_000, "tool_use_id": "toolu_1"},
     }
-    line = json.dumps(common | shown).encode()
+    line = _shown()
     return [
         Step("status line, new pip's wrapper", [program, "statusline"], line, STATUS_LINE_TIMES),
         Step("status line, old pip's wrapper", [old_program, "statusline"], line, STATUS_LINE_TIMES),
         *(
-            Step(name, [program, *name.split()], json.dumps(common | more).encode(), HOOK_TIMES)
+            Step(name, [program, *name.split()], json.dumps({**COMMON, **more}).encode(), HOOK_TIMES)
             for name, more in hooks.items()
         ),
     ]
 
 
-def _netcat(socket: str) -> list[Step]:
-    """The README's one-liner, where there is an ``nc`` that knows Unix sockets."""
-    program = shutil.which("nc")
-    if program is None:
+def _shown() -> bytes:
+    """What Claude Code says to a status line."""
+    limits = {"five_hour": {"used_percentage": 61.5, "resets_at": int(time.time()) + 2 * 3600}}
+    shown = {"rate_limits": limits, "model": {"id": "claude-opus-5"}, "context": "x" * 2000}
+    return json.dumps({**COMMON, **shown}).encode()
+
+
+def _shell(socket: str) -> list[Step]:
+    """The status line for the shell alone, as the README has it, where there is an ``nc`` for it."""
+    if shutil.which("nc") is None or not README.exists():
         return []
-    return [Step("status through nc -U", [program, "-N", "-U", socket], STATUS)]
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    script = next(block for block in blocks if '"method":"statusline"' in block)
+    script = script.replace('"$XDG_RUNTIME_DIR/quotad/quotad.sock"', shlex.quote(socket))
+    return [Step(SHELL, ["sh", "-c", script], _shown(), STATUS_LINE_TIMES)]
+
+
+class Took(NamedTuple):
+    """Seconds of one run, by the clock and of the processor."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def _took(step: Step, environment: Mapping[str, str]) -> Took:
+    before, began = getrusage(RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(step.command, input=step.stdin, env=environment, capture_output=True, check=True)
+    wall_s, after = time.perf_counter() - began, getrusage(RUSAGE_CHILDREN)
+    return Took(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def _rows(steps: Sequence[Step], environment: Mapping[str, str], rounds: int, suffix: str = "") -> list[Row]:
     """The ratio to ``python -c pass`` of the same round, as a median over the rounds."""
     base = Step("", beside.nothing())
-    took: dict[str, list[float]] = {step.name: [] for step in (base, *steps)}
+    took: dict[str, list[Took]] = {step.name: [] for step in (base, *steps)}
     for number in range(-WARM_ROUNDS, rounds):
         for step in (base, *steps):
-            began = time.perf_counter()
-            subprocess.run(step.command, input=step.stdin, env=environment, capture_output=True, check=True)
+            one = _took(step, environment)
             if number >= 0:
-                took[step.name].append(time.perf_counter() - began)
-    nothing = took[base.name]
-    rows = []
-    for step in steps:
-        name = f"{step.name}, whole process{suffix}"
-        times = ratio(took[step.name], nothing)
-        note = f"{median(took[step.name]) * 1000:.0f} ms to {median(nothing) * 1000:.0f} ms of python -c pass"
-        if step.times_most is None:
-            rows.append(Row(name, f"{times:.2f}x", "", note))
-        else:
-            rows.append(Row.most(name, times, step.times_most, "{:.2f}x", note))
-    return rows
+                took[step.name].append(one)
+    return [_row(step, f"{step.name}, whole process{suffix}", took[step.name], took[""]) for step in steps]
+
+
+def _row(step: Step, name: str, ours: Sequence[Took], nothings: Sequence[Took]) -> Row:
+    walls, base_walls = [one.wall_s for one in ours], [one.wall_s for one in nothings]
+    times, cpu = ratio(walls, base_walls), ratio([one.cpu_s for one in ours], [one.cpu_s for one in nothings])
+    clock = f"{median(walls) * 1000:.0f} ms to {median(base_walls) * 1000:.0f} ms of python -c pass"
+    note = f"{clock}; CPU {cpu:.2f}x"
+    if step.times_most is None:
+        return Row(name, f"{times:.2f}x", "", note)
+    return Row.most(name, times, step.times_most, "{:.2f}x", note)
 
 
 def _active(ccusage: Rival | None, stage: Stage) -> list[Row]:

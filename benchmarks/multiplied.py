@@ -90,7 +90,7 @@ def _copy(db: sqlite3.Connection, bound: Mapping[str, int]) -> None:
         values = ", ".join(switched.get(column, column).format(table=table) for column in columns)
         db.execute(
             f"""WITH RECURSIVE times(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM times WHERE n < :times)
-                INSERT INTO {table} ({", ".join(columns)}) SELECT {values} FROM {table} CROSS JOIN times""",  # noqa: S608
+                INSERT INTO {table} ({", ".join(columns)}) SELECT {values} FROM times CROSS JOIN {table}""",  # noqa: S608
             bound,
         )
         db.execute(f"DELETE FROM {table} WHERE {FORMER[table]}", bound)  # noqa: S608
