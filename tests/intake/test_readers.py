@@ -15,13 +15,15 @@ from pathlib import Path
 import pytest
 
 from quotad.domain.usage import AccountId
-from quotad.intake.reader import receive, send
+from quotad.intake.reader import NICENESS, receive, send
 from quotad.intake.readers import HANDS, PROCESS_BYTES, Readers
 from quotad.intake.reading import FILE_BYTES, Order, Taken, read
 from quotad.sources.session_log import SessionLogDecoder
 from quotad.sources.tail import UNFINISHED
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "projects"
+NICENESS_MAX = 19
+"""Nobody can be nicer."""
 ANA = AccountId("/home/ana/.claude")
 
 
@@ -60,6 +62,14 @@ async def test_a_process_reads_what_a_thread_reads() -> None:
     assert here.batch.usage
     assert here.batch.readings
     assert here == apart
+
+
+async def test_a_process_that_reads_lets_others_go_first() -> None:
+    """It is nicer than the daemon, whose loop would wait for a processor otherwise."""
+    async with reading_apart() as readers:
+        await readers.read(ANA, orders())
+        (pid,) = children()
+        assert min(os.nice(0) + NICENESS, NICENESS_MAX) == os.getpriority(os.PRIO_PROCESS, pid)
 
 
 async def test_a_process_reads_on_where_a_file_was_left(tmp_path: Path) -> None:
