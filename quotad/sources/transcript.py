@@ -180,14 +180,17 @@ def _take_all(lines: list[bytes], batch: Batch, zone: tzinfo | None) -> int:
 
 
 def _together(lines: list[bytes]) -> Sequence[_Either | None]:
-    """All lines decoded in one go, for less than they cost one by one; None for each if any is unusual."""
+    """All lines decoded in one go, for less than they cost one by one; None for one that is unusual."""
     try:
         b"".join([line for line in lines if not line.isascii()]).decode()
         outers = _decode_lines(b"\n".join(lines))
     except UNDECODABLE:
         outers = []
     # A value ends where it ends: two of them may stand in one line.
-    return outers if len(outers) == len(lines) else [None] * len(lines)
+    if len(outers) == len(lines):
+        return outers
+    half = len(lines) // 2
+    return [*_together(lines[:half]), *_together(lines[half:])] if half else [None]
 
 
 def _take(line: bytes, outer: _Assistant | _Progress, batch: Batch, zone: tzinfo | None) -> _Assistant | None:
