@@ -24,6 +24,7 @@ from quotad.sources.lines import CLOSE, OPEN, UNDECODABLE, Counts, is_object, me
 from quotad.sources.timestamp import instant
 
 _MARKER = b'"usage"'
+_NO_REQUEST = RequestId("")
 _USER = b'"type":"user"'
 _HEAD_BYTES = 300
 _LONG_LINE_BYTES = 2_000
@@ -47,7 +48,7 @@ class _Usage(msgspec.Struct, gc=False):
 
 
 class _Message(msgspec.Struct, gc=False):
-    id: str | None = None
+    id: MessageId | None = None
     model: str | None = None
     usage: _Usage | None = None
 
@@ -56,7 +57,7 @@ class _Spoken(msgspec.Struct, rename="camel", gc=False):
     """What the model said in one line: a line of its own, or (until early 2026) inside a progress line."""
 
     timestamp: str | None = None
-    request_id: str | None = None
+    request_id: RequestId | None = None
     uuid: object = None
     message: _Message | None = None
     is_api_error_message: object = None
@@ -64,7 +65,7 @@ class _Spoken(msgspec.Struct, rename="camel", gc=False):
 
 class _Assistant(_Spoken, rename="camel", gc=False):
     type: object = None
-    session_id: str | None = None
+    session_id: SessionId | None = None
     cwd: str | None = None
     is_sidechain: bool | None = None
 
@@ -78,7 +79,7 @@ class _ProgressData(msgspec.Struct, gc=False):
 
 
 class _Progress(msgspec.Struct, rename="camel", gc=False):
-    session_id: str | None = None
+    session_id: SessionId | None = None
     cwd: str | None = None
     is_sidechain: bool | None = None
     data: _ProgressData | None = None
@@ -200,28 +201,29 @@ def _take(line: bytes, outer: _Assistant | _Progress, batch: Batch, zone: tzinfo
     """
     if (spoken := outer.spoken) is None or (message := spoken.message) is None:
         return None
-    model = message.model or ""
+    model = intern(message.model or "")
     # Old lines lack the flag; where it is false the words are no error ("No response requested.").
     flag = spoken.is_api_error_message
     if flag is True or (flag is None and model == "<synthetic>"):
         _take_limit_hit(line, spoken.timestamp or "", batch, zone)
     # Claude Code's own words come from a model in angle brackets, with zeros for usage.
-    if message.usage is None or model[:1] == "<":
+    if (usage := message.usage) is None or model[:1] == "<":
         return None
     at = instant(spoken.timestamp or "")
     batch.usage.append(
         UsageEvent(
-            _identity(spoken, message),
-            RequestId(spoken.request_id or ""),
+            message.id or _identity(spoken),
+            spoken.request_id or _NO_REQUEST,
             at,
             SessionId(intern(outer.session_id or "")),
-            intern(model),
+            model,
             intern(outer.cwd or ""),
             outer.is_sidechain is True,
-            _tokens(message.usage),
+            _tokens(usage),
         )
     )
-    batch.latest = max(batch.latest, at)
+    if at > batch.latest:
+        batch.latest = at
     return outer if outer is spoken else None
 
 
@@ -263,10 +265,8 @@ def _alone(line: bytes) -> _Assistant | _Progress | None:
     return _decode_progress(line) if kind == "progress" else None
 
 
-def _identity(spoken: _Spoken, message: _Message) -> MessageId:
-    """A prefix keeps request ids and uuids from ever meeting a message id."""
-    if message.id:
-        return MessageId(message.id)
+def _identity(spoken: _Spoken) -> MessageId:
+    """What stands for the id of a message that has none: a prefix keeps it from ever meeting one."""
     if spoken.request_id:
         return MessageId("request:" + spoken.request_id)
     if spoken.uuid and isinstance(spoken.uuid, str):

@@ -71,7 +71,8 @@ LineCutter.feed = lambda self, buffer, size: Cut(b"", bytes(buffer[:size]), NO_L
     + """
 import uuid
 from quotad.sources import transcript
-transcript._identity = lambda spoken, message: uuid.uuid4().hex
+from quotad.domain.usage import UsageEvent
+transcript.UsageEvent = lambda message, *rest: UsageEvent(uuid.uuid4().hex, *rest)
 transcript._adds_nothing = lambda one, other: False
 """,
 }
