@@ -222,8 +222,7 @@ def _take(line: bytes, outer: _Assistant | _Progress, batch: Batch, zone: tzinfo
             _tokens(usage),
         )
     )
-    if at > batch.latest:
-        batch.latest = at
+    batch.latest = max(batch.latest, at)
     return outer if outer is spoken else None
 
 
