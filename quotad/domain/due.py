@@ -124,8 +124,9 @@ def ended_runs(state: State, now: Instant) -> tuple[Run, ...]:
     account = next(iter(state.accounts.values()), None)
     if account is None:
         return ()
-    found = (replace(run, ended=_ended(account, run, now)) for run in state.runs if run.outcome is None)
-    return tuple(run for run in found if run not in state.runs)
+    known = state.open_runs()
+    found = (replace(run, ended=_ended(account, run, now)) for run in known)
+    return tuple(run for run in found if run not in known)
 
 
 def _ended(account: Account, run: Run, now: Instant) -> Instant | None:
@@ -145,9 +146,9 @@ def _ended(account: Account, run: Run, now: Instant) -> Instant | None:
     return over if over <= now else None
 
 
-def next_due(standing: Standing) -> Instant | None:
+def next_due(state: State, standing: Standing) -> Instant | None:
     """When time alone will make a session due or a run be over."""
     now = standing.now
     times = [one.scheduled_for for one in standing.queue.by_status[Status.SCHEDULED]]
-    times += [run.started + SESSION_LENGTH for run in standing.runs if run.outcome is None]
+    times += [run.started + SESSION_LENGTH for run in state.open_runs()]
     return min((at for at in times if at is not None and at > now), default=None)

@@ -112,8 +112,7 @@ def _spent_by_runs(state: State, now: Instant) -> Mapping[SessionId, int]:
         + account.ledger.totals(max(run.started, account.horizon), until, session=run.session).spent(
             state.policy
         )
-        for run in state.runs
-        if run.outcome is None
+        for run in state.open_runs()
     }
 
 

@@ -208,3 +208,11 @@ class State(Struct, eq=False):
     """Sessions that were moved and whose user was not told yet, with the time that they were moved from."""
     version: int = 0
     wake_at: Instant | None = None
+    _open_runs: tuple[tuple[Run, ...], tuple[Run, ...]] = ((), ())
+    """All runs, and the open ones of them."""
+
+    def open_runs(self) -> tuple[Run, ...]:
+        """The few that are not over; those of years are."""
+        if self._open_runs[0] is not self.runs:
+            self._open_runs = (self.runs, tuple(run for run in self.runs if run.outcome is None))
+        return self._open_runs[1]

@@ -54,7 +54,7 @@ def step(state: State, incoming: Input, now: Instant) -> list[Effect]:
         _remember(state, announce)
         effects.append(announce)
     effects += _see_to_due(state, stands)
-    times = (next_announcement(stands, now), next_due(stands))
+    times = (next_announcement(stands, now), next_due(state, stands))
     effects += _wake(state, now, min((at for at in times if at is not None), default=None))
     return effects
 

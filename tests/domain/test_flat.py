@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from quotad.domain.inputs import Anchored, CaughtUp, PolicyChanged, Recalled, Remembered, Seen
+from quotad.domain.inputs import Anchored, CaughtUp, PolicyChanged, QueueSeen, Recalled, Remembered, Seen
 from quotad.domain.instant import DAY, HOUR, MINUTE, Instant
 from quotad.domain.notice import Mark
 from quotad.domain.policy import Policy, WindowSpec
+from quotad.domain.queue import Outcome, PlannedId, Queue, Run
 from quotad.domain.state import State
 from quotad.domain.step import step
 from quotad.domain.usage import SessionId
@@ -29,7 +30,7 @@ LIVE = 5
 """Sessions that are at work now."""
 
 
-def grown(calls: int, sessions: int, readings: int, marks: int) -> State:
+def grown(calls: int, sessions: int, readings: int, marks: int, runs: int) -> State:
     """A week of it behind us, and the same last hours whatever lies before them."""
     state = State(POLICY)
     step(state, PolicyChanged(POLICY, (ANA,)), NOW)
@@ -62,6 +63,11 @@ def grown(calls: int, sessions: int, readings: int, marks: int) -> State:
         ),
         NOW,
     )
+    over = tuple(
+        Run(PlannedId("p"), SessionId("a"), long_ago - number * DAY, 1000, outcome=Outcome.COMPLETE)
+        for number in range(runs)
+    )
+    step(state, QueueSeen(Queue(), over), NOW)
     step(state, CaughtUp(), NOW)
     return state
 
@@ -85,12 +91,19 @@ def cost(state: State, now: Instant) -> int:
     return count
 
 
-@pytest.mark.parametrize(
-    "much", [(20_000, 20, 5, 5), (5_000, 5_000, 5, 5), (50, 20, 1_000, 5), (50, 20, 5, 1_000)]
-)
-def test_one_more_line_costs_the_same(much: tuple[int, int, int, int]) -> None:
-    """With a hundred times the calls, sessions, readings or announcements behind it."""
-    little, grew = grown(50, 20, 5, 5), grown(*much)
+MUCH = [
+    (20_000, 20, 5, 5, 5),
+    (5_000, 5_000, 5, 5, 5),
+    (50, 20, 1_000, 5, 5),
+    (50, 20, 5, 1_000, 5),
+    (50, 20, 5, 5, 5_000),
+]
+
+
+@pytest.mark.parametrize("much", MUCH)
+def test_one_more_line_costs_the_same(much: tuple[int, int, int, int, int]) -> None:
+    """With a hundred times the calls, sessions, readings, announcements or runs behind it."""
+    little, grew = grown(50, 20, 5, 5, 5), grown(*much)
     for now in (NOW + 1000, NOW + 2000):
         expected, actual = cost(little, now), cost(grew, now)
         assert actual < 1.1 * expected
