@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotad.domain.usage import RequestId, SessionId, Tokens, UsageEvent, family, merge, standing_call
+from quotad.domain.usage import RequestId, SessionId, Tokens, UsageEvent, family, merge, merged, standing_call
 from tests.domain.build import T0, call
 
 lines = st.builds(
@@ -111,3 +111,15 @@ def test_sums_go_up_and_down_again() -> None:
     """Adding and taking away the same tokens leaves what was there."""
     one, other = Tokens(1, 2, 3, 4), Tokens(5, 6, 7, 8)
     assert one == one.plus(other).minus(other)
+
+
+def test_lines_of_one_request_are_one_event_where_the_first_of_them_stood() -> None:
+    """Another request of the same message stays apart: which of them counts is decided later."""
+    lines = [
+        call("m", T0 + 1, output=1),
+        call("n"),
+        call("m", request="q"),
+        call("m", T0, output=9),
+        call("n"),
+    ]
+    assert [call("m", T0, output=9), call("n"), call("m", request="q")] == merged(lines)
