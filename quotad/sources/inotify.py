@@ -42,6 +42,8 @@ _IS_DIRECTORY = 0x4000_0000
 
 _OF_ALL = _MODIFY | _ATTRIB | _CREATE | _MOVED_TO | _MOVED_FROM | _ONLY_DIRECTORIES | _NO_LINKS
 _OF_ROOTS = _OF_ALL | _DELETE_SELF | _MOVE_SELF
+_AROUND_FILES = _CREATE | _MOVED_TO | _ONLY_DIRECTORIES | _DELETE_SELF | _MOVE_SELF
+"""Not what is written there: our own ledger may be, and in a home directory something always is."""
 _UNSURE = _OVERFLOW | _DELETE_SELF | _MOVE_SELF | _UNMOUNT
 
 _EVENT = struct.Struct("iIII")
@@ -73,7 +75,7 @@ class Inotify:
         """``roots`` with all below them, ``files`` by name; real paths are told. Nothing is watched yet."""
         self._roots = {os.path.realpath(root) for root in roots}
         self._files = {os.path.join(os.path.realpath(path.parent), path.name) for path in files}
-        self._directories: dict[int, str] = {}
+        self._watched: dict[int, str] = {}
         self.fd = _checked(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
 
     def __enter__(self) -> Self:
@@ -88,7 +90,8 @@ class Inotify:
         """Watch everything; blocking, some 40 us for each directory."""
         for path in self._files:
             with suppress(*MISSING, PermissionError):
-                self._watch(os.path.dirname(path), _OF_ROOTS)
+                self._watch(os.path.dirname(path), _AROUND_FILES)
+                self._watch(path, _MODIFY)
         self.enter(self._roots)
 
     def enter(self, directories: Iterable[str]) -> None:
@@ -113,14 +116,19 @@ class Inotify:
         new: dict[str, None] = {}
         unsure = False
         for watch, what, name in _events(self._read()):
-            directory = self._directories.get(watch, "")
-            path = f"{directory}/{name}"
+            directory = self._watched.get(watch, "")
+            path = f"{directory}/{name}" if name else directory
             if what & _UNSURE:
                 unsure = True
             elif what & _IGNORED:
-                self._directories.pop(watch, None)
+                self._watched.pop(watch, None)
+            elif path in self._files:
+                changed.add(path)
+                if what & (_CREATE | _MOVED_TO):
+                    with suppress(*MISSING, PermissionError):
+                        self._watch(path, _MODIFY)
             elif not what & _IS_DIRECTORY:
-                if path in self._files or (is_transcript(name) and self._is_below_root(path)):
+                if is_transcript(name) and self._is_below_root(path):
                     changed.add(path)
             elif what & _MOVED_FROM:
                 self._leave(path)
@@ -138,14 +146,14 @@ class Inotify:
     def _is_below_root(self, path: str) -> bool:
         return any(path.startswith(root + os.sep) for root in self._roots)
 
-    def _watch(self, directory: str, events: int) -> None:
-        watch = _checked(_libc.inotify_add_watch(self.fd, os.fsencode(directory), events))
-        self._directories[watch] = directory
+    def _watch(self, path: str, events: int) -> None:
+        watch = _checked(_libc.inotify_add_watch(self.fd, os.fsencode(path), events))
+        self._watched[watch] = path
 
     def _leave(self, path: str) -> None:
         """A directory was moved: under its new name, if that is below a root, it is entered anew."""
-        for watch, directory in self._directories.items():
-            if directory == path or directory.startswith(path + os.sep):
+        for watch, watched in self._watched.items():
+            if watched == path or watched.startswith(path + os.sep):
                 _libc.inotify_rm_watch(self.fd, watch)  # which is told, too, and only then forgotten
 
 
@@ -206,7 +214,7 @@ async def armed(
 
 
 def _events(data: bytes) -> Iterator[tuple[int, int, str]]:
-    """Watch, what happened, and the name inside the watched directory, if it is not the directory itself."""
+    """Watch, what happened, and the name in the watched directory; none of what is watched itself."""
     at = 0
     while at < len(data):
         watch, what, _, length = _EVENT.unpack_from(data, at)

@@ -187,19 +187,45 @@ class TestFiles:
         (tmp_path / "old").mkdir()
         async with watching(files=[log]) as watch:
             (tmp_path / "new").mkdir()
+            append(log)
+            assert {log} == await watch.next()
             for name in ("ledger.db-wal", "a.jsonl", "old/usage.log", "new/usage.log"):
                 append(tmp_path / name)
             append(log)
             assert {log} == await watch.next()
 
     async def test_it_is_told_when_it_is_rotated(self, tmp_path: Path) -> None:
-        """Under both names."""
+        """Under both names, and whoever writes on under either is told of."""
         log, rotated = tmp_path / "sessions.jsonl", tmp_path / "sessions.jsonl.1"
         append(log)
         async with watching(files=[log, rotated]) as watch:
-            log.rename(rotated)
+            for _ in range(2):
+                log.rename(rotated)
+                append(log)
+                await watch.see(log, rotated)
+                assert {append(log)} == await watch.next()
+                assert {append(rotated)} == await watch.next()
+
+    async def test_it_may_come_later(self, tmp_path: Path) -> None:
+        """Made there, or moved there and appended to."""
+        log = tmp_path / "sessions.jsonl"
+        async with watching(files=[log]) as watch:
+            for other in ("first", "second"):
+                append(tmp_path / other).rename(log)
+                assert {log} == await watch.next()
+                append(log)
+                assert {log} == await watch.next()
+
+    async def test_it_may_lie_among_transcripts(self, tmp_path: Path) -> None:
+        """Its directory is watched as others are then."""
+        log = tmp_path / "project" / "usage.log"
+        log.parent.mkdir()
+        async with watching(tmp_path, files=[log]) as watch:
+            transcript = append(log.parent / "a.jsonl")
             append(log)
-            await watch.see(log, rotated)
+            await watch.see(log, transcript)
+            append(transcript)
+            assert {transcript} == await watch.next()
 
 
 class TestEnds:
