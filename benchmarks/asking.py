@@ -5,7 +5,6 @@ from __future__ import annotations
 import selectors
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -111,9 +110,8 @@ class Crowd(NamedTuple):
 def crowding(stage: Stage) -> list[Row]:
     """While history is read and then idle, on a daemon that times every turn of its loop."""
     turns = stage.scratch / "turns.json"
-    program = [sys.executable, str(Path(held.__file__)), str(turns)]
     expected = stage.ground.standing()
-    with Daemon(stage.place("held", fresh=True, program=program)) as daemon:
+    with Daemon(stage.place("held", fresh=True, program=held.program(turns))) as daemon:
         client = daemon.connect()
         reading = (time.perf_counter(), daemon.caught_up_s(client) + daemon.started)
         crowds = [crowd(daemon.place.socket, expected) for _ in range(CROWDS)]

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
+from benchmarks import held
 from benchmarks.daemon import REQUEST, STATUS, Client, Daemon, Standing
 from benchmarks.ground import Ground
-from benchmarks.process import cpu_s, tree_cpu_s
+from benchmarks.process import tree_cpu_s
 from benchmarks.stage import Stage, median, right
 from benchmarks.table import Row, quantile
 
@@ -24,45 +25,46 @@ SETTLE_S = 3.0
 
 
 class Followed(NamedTuple):
-    """Seconds of the daemon's processor: for a ``status`` before an append, and for the one that has it."""
+    """One append: when ``status`` was asked and answered before it, and with it; and whether it was there."""
 
-    plain_s: float
-    with_line_s: float
-    answer_s: float
+    plain: tuple[float, float]
+    with_line: tuple[float, float]
     seen: bool
+
+    @property
+    def answer_s(self) -> float:
+        asked, answered = self.with_line
+        return answered - asked
 
 
 class Follower:
     """A daemon that is asked after each append, and what its window must say."""
 
     def __init__(self, daemon: Daemon, ground: Ground) -> None:
-        self._pid = daemon.pid
         self._client = daemon.connect()
         self._ground = ground
         self._expected = ground.standing()
 
     def once(self) -> Followed:
-        """Append, and ask at once; the same question just before says what asking alone costs.
-
-        Processor time of the whole daemon, all its threads: what its watcher does in between counts.
-        """
-        before = cpu_s(self._pid)
-        self._client.ask(STATUS)
-        plain = cpu_s(self._pid) - before
+        """Append, and ask at once; the same question just before says what asking alone costs."""
+        _, plain = self._asked()
         self._ground.append()
         self._expected = self._ground.standing_after(self._expected)
-        before, asked = cpu_s(self._pid), time.perf_counter()
-        reply = self._client.ask(STATUS)
-        answer = time.perf_counter() - asked
-        return Followed(plain, cpu_s(self._pid) - before, answer, right(reply, self._expected))
+        reply, with_line = self._asked()
+        return Followed(plain, with_line, right(reply, self._expected))
+
+    def _asked(self) -> tuple[bytes, tuple[float, float]]:
+        asked = time.perf_counter()
+        return self._client.ask(STATUS), (asked, time.perf_counter())
 
     def close(self) -> None:
         self._client.close()
 
 
-def line_cpu_us(followed: Sequence[Followed]) -> float:
-    """The median of what the line alone cost, in microseconds."""
-    return median([one.with_line_s - one.plain_s for one in followed]) * 1e6
+def line_cpu_us(followed: Sequence[Followed], seen: Sequence[held.Turn]) -> float:
+    """The median of what the line alone cost, in microseconds of the daemon's processor, all its threads."""
+    costs = [held.spent_s(seen, *one.with_line) - held.spent_s(seen, *one.plain) for one in followed]
+    return median(costs) * 1e6
 
 
 class Rest(NamedTuple):

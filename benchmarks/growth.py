@@ -6,8 +6,10 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import held
 from benchmarks.asking import asked
 from benchmarks.daemon import STATUS, Client, Daemon, Place
 from benchmarks.following import Followed, Follower, line_cpu_us
@@ -66,6 +68,7 @@ class Measured(NamedTuple):
 
     status_s: list[float]
     followed: list[Followed]
+    line_us: float
     steady_bytes: int
     reply_bytes: int
 
@@ -73,7 +76,7 @@ class Measured(NamedTuple):
 def side_by_side(sites: Sequence[Site]) -> list[Measured]:
     """All sites' daemons at once, asked in turns: a busy moment of the machine touches all alike."""
     with ExitStack() as stack:
-        daemons = [stack.enter_context(Daemon(one.place)) for one in sites]
+        daemons = [stack.enter_context(Daemon(_timed(one))) for one in sites]
         clients = [daemon.connect() for daemon in daemons]
         for daemon, client in zip(daemons, clients, strict=True):
             daemon.caught_up_s(client)
@@ -90,7 +93,18 @@ def side_by_side(sites: Sequence[Site]) -> list[Measured]:
         for follower, client in zip(followers, clients, strict=True):
             follower.close()
             client.close()
-    return [Measured(*each) for each in zip(status_s, followed, steady, replies, strict=True)]
+    turns = [held.turns(_turns(one)) for one in sites]
+    line_us = [line_cpu_us(each, seen) for each, seen in zip(followed, turns, strict=True)]
+    return [Measured(*each) for each in zip(status_s, followed, line_us, steady, replies, strict=True)]
+
+
+def _timed(one: Site) -> Place:
+    """The site's daemon with its loop timed."""
+    return one.place._replace(program=held.program(_turns(one)))
+
+
+def _turns(one: Site) -> Path:
+    return one.place.private / "turns.json"
 
 
 def _asked_in_turns(clients: Sequence[Client]) -> list[list[float]]:
@@ -119,7 +133,7 @@ def _line(one: Site, seen: Measured) -> Row:
     answers_ms = [each.answer_s * 1000 for each in seen.followed]
     note = f"answered in {median(answers_ms):.2f} ms, p50; the question's own CPU is taken off"
     step = f"one more line, CPU to standing p50, {one.name}"
-    return Row.most(step, line_cpu_us(seen.followed), LINE_US, "{:.0f} us", note)
+    return Row.most(step, seen.line_us, LINE_US, "{:.0f} us", note)
 
 
 def _next_answer(measured: Sequence[Measured]) -> Row:

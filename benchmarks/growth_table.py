@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from benchmarks.daemon import Daemon
-from benchmarks.following import line_cpu_us
 from benchmarks.growth import SPREAD_FLAT, STARTS, Measured, Site
 from benchmarks.stage import MB, median
 from benchmarks.table import tabled
@@ -23,7 +22,7 @@ class Line(NamedTuple):
     def cells(self, sizes: Sequence[float]) -> tuple[str, ...]:
         shown = ["" if figure is None else self.form.format(figure) for figure in self.figures]
         shape = shaped(self.figures, sizes)
-        return (self.step, *shown, shape, "" if shape == "flat" else self.why)
+        return (self.step, *shown, shape, "" if shape.startswith("flat") else self.why)
 
 
 def shaped(figures: Sequence[float | None], sizes: Sequence[float]) -> str:
@@ -33,6 +32,8 @@ def shaped(figures: Sequence[float | None], sizes: Sequence[float]) -> str:
     if max(values) <= SPREAD_FLAT * min(values):
         return "flat"
     grown = values[-1] / values[0]
+    if grown <= SPREAD_FLAT:
+        return "flat, but uneven"
     by = known[-1][1] / known[0][1]
     if grown > SPREAD_FLAT * by:
         return f"MORE than linear: {grown:.0f}x for {by:.0f}x"
@@ -63,7 +64,7 @@ def of_history(sites: Sequence[Site], measured: Sequence[Measured]) -> str:
         Line("status p50", [median(seen.status_s) * 1000 for seen in measured], "{:.2f} ms", _WHY["status"]),
         Line(
             "one more line, CPU p50",
-            [line_cpu_us(seen.followed) for seen in measured],
+            [seen.line_us for seen in measured],
             "{:.0f} us",
             _WHY["line"],
         ),

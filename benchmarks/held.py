@@ -2,7 +2,8 @@
 
 A question can only be answered between two turns (callbacks) of the loop, so the longest turn is how long
 everybody may have to wait for nothing of their own. It is measured by the clock, in which other programs of
-a busy machine count too, and in processor time, in which they do not. Only turns over a millisecond are kept.
+a busy machine count too, and in processor time, in which they do not. And what the whole process has spent by
+the end of each turn says what lies between a question and its answer, which nobody outside can see.
 """
 
 from __future__ import annotations
@@ -11,23 +12,38 @@ import json
 import sys
 import time
 from asyncio.events import Handle
+from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-KEPT_S = 0.001
-
 
 class Turn(NamedTuple):
-    """When a turn began, by the clock that ``time.perf_counter`` reads in every process, and what it took."""
+    """When a turn began, by the clock that ``time.perf_counter`` reads in every process, and what it took.
+
+    ``spent_s`` is the processor time of the process, all its threads, up to the end of the turn.
+    """
 
     began: float
     wall_s: float
     cpu_s: float
+    spent_s: float
+
+
+def program(file: Path) -> list[str]:
+    """The command line of a daemon that leaves its turns there."""
+    return [sys.executable, str(Path(__file__)), str(file)]
 
 
 def turns(file: Path) -> list[Turn]:
     """What a daemon that has ended left behind."""
     return [Turn(*turn) for turn in json.loads(file.read_bytes())]
+
+
+def spent_s(seen: Sequence[Turn], began: float, ended: float) -> float:
+    """Processor time from the last turn before the one moment to the last turn before the other."""
+    before, last = (max(0, bisect_left(seen, (at,)) - 1) for at in (began, ended))
+    return seen[last].spent_s - seen[before].spent_s
 
 
 def main() -> None:
@@ -39,9 +55,8 @@ def main() -> None:
     def measured(handle: Handle) -> None:
         began, cpu = time.perf_counter(), time.thread_time()
         plain(handle)
-        wall_s = time.perf_counter() - began
-        if wall_s > KEPT_S:
-            kept.append(Turn(began, wall_s, time.thread_time() - cpu))
+        wall_s, cpu_s = time.perf_counter() - began, time.thread_time() - cpu
+        kept.append(Turn(began, wall_s, cpu_s, time.process_time()))
 
     Handle._run = measured  # type: ignore[method-assign,assignment] # noqa: SLF001
     from quotad.__main__ import main as quotad  # noqa: PLC0415 - the instrument comes first

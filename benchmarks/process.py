@@ -134,6 +134,6 @@ def tree_cpu_s(pid: int) -> float:
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds that all threads of a living process have run so far, to the nanosecond."""
+    """Seconds that all threads of a living process have run so far, without a turn that is not over yet."""
     # The clock of another process's processor time, as the kernel numbers it (``clock_getcpuclockid``).
     return time.clock_gettime_ns((~pid << 3) | 2) / 1e9

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import partial
 from random import Random
 
+from benchmarks import held
 from benchmarks.daemon import REQUEST, STATUS, Client, Daemon, Place
 from benchmarks.following import Followed, Follower, line_cpu_us
 from benchmarks.ground import Ground
@@ -38,12 +39,13 @@ WHY = {
 def of_queue(stage: Stage) -> str:
     """Daemons with queues of each length, side by side and asked in turns."""
     with ExitStack() as stack:
-        grounds, daemons, places = [], [], []
+        grounds, daemons, places, files = [], [], [], []
         for length in LENGTHS:
             part = stage.within(stage.ground.linked(stage.scratch / f"queue-{length}"), f"queue-{length}")
             queue = part.ground.claude / "session-queue.json"
             queue.write_text(json.dumps(_queue(length)))
-            places.append(part.place("daemon", fresh=True))
+            files.append(part.scratch / "turns.json")
+            places.append(part.place("daemon", fresh=True, program=held.program(files[-1])))
             grounds.append(part.ground)
             daemons.append(stack.enter_context(Daemon(places[-1])))
         clients = [daemon.connect() for daemon in daemons]
@@ -53,9 +55,10 @@ def of_queue(stage: Stage) -> str:
         followed = _followed(daemons, grounds)
         for client in clients:
             client.close()
+    line_us = [line_cpu_us(each, held.turns(file)) for each, file in zip(followed, files, strict=True)]
     lines = [
         Line("restart to READY", _ready_s(places), "{:.2f} s", WHY["restart to READY"]),
-        Line("one more line, CPU p50", followed, "{:.0f} us", WHY["one more line, CPU p50"]),
+        Line("one more line, CPU p50", line_us, "{:.0f} us", WHY["one more line, CPU p50"]),
         *(Line(step, [one * 1000 for one in each], "{:.2f} ms", WHY[step]) for step, each in took.items()),
     ]
     heads = ("step", *(f"{length} sessions" for length in LENGTHS), "grows", "because")
@@ -89,7 +92,7 @@ def _granted(client: Client, request: bytes) -> None:
         raise ValueError(f"{request.decode()} was answered {reply[:500].decode()}")
 
 
-def _followed(daemons: Sequence[Daemon], grounds: Sequence[Ground]) -> list[float]:
+def _followed(daemons: Sequence[Daemon], grounds: Sequence[Ground]) -> list[list[Followed]]:
     followers = [Follower(daemon, ground) for daemon, ground in zip(daemons, grounds, strict=True)]
     followed: list[list[Followed]] = [[] for _ in followers]
     for _ in range(ROUNDS):
@@ -98,7 +101,7 @@ def _followed(daemons: Sequence[Daemon], grounds: Sequence[Ground]) -> list[floa
         time.sleep(0.1)
     for follower in followers:
         follower.close()
-    return [line_cpu_us(each) for each in followed]
+    return followed
 
 
 def _ready_s(places: Sequence[Place]) -> list[float]:

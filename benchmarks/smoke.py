@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import asking, beside, following, inside
+from benchmarks import asking, beside, following, held, inside
 from benchmarks.daemon import Daemon, installed
 from benchmarks.following import Follower, line_cpu_us
 from benchmarks.ground import Ground
@@ -94,7 +94,8 @@ def _starting(stage: Stage) -> list[Row]:
 
 def _asking(stage: Stage) -> list[Row]:
     nothing_s = median([run(beside.nothing(), {}).wall_s for _ in range(RUNS)])
-    with Daemon(stage.place("daemon", fresh=False)) as daemon:
+    file = stage.scratch / "turns.json"
+    with Daemon(stage.place("daemon", fresh=False, program=held.program(file))) as daemon:
         client = daemon.connect()
         daemon.caught_up_s(client)
         ours, echoes = asking.in_turns(stage, daemon, client)
@@ -109,7 +110,7 @@ def _asking(stage: Stage) -> list[Row]:
     return [
         Row.most("status p50, to an echo", median(ours) / median(echoes), ECHOES, "{:.1f}x"),
         Row("one more line, in the next answer", f"missed by {missed} of {LINES}", "0", "", not missed),
-        _starts("one more line, CPU", line_cpu_us(followed) / 1e6, nothing_s, LINE_STARTS),
+        _starts("one more line, CPU", line_cpu_us(followed, held.turns(file)) / 1e6, nothing_s, LINE_STARTS),
         Row("200 clients at once, answered", f"{crowd.right} right", f"{asking.CROWD} right", "", all_right),
         _starts("200 clients at once, the last", max(crowd.waits_s, default=60.0), nothing_s, CROWD_STARTS),
     ]

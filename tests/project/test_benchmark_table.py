@@ -67,7 +67,7 @@ def test_a_ratio_is_taken_of_each_pair() -> None:
         ([1.0, 10.0, 100.0], "linear"),
         ([1.0, 3.0, 9.0], "less than linear: 9.0x for 100x"),
         ([1.0, 30.0, 900.0], "MORE than linear: 900x for 100x"),
-        ([9.0, 3.0, 1.0], "less than linear: 0.1x for 100x"),
+        ([9.0, 3.0, 1.0], "flat, but uneven"),
     ],
 )
 def test_the_shape_of_a_growth_is_named(figures: list[float | None], expected: str) -> None:
