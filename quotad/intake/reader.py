@@ -52,8 +52,9 @@ def receive(stream: IO[bytes]) -> bytes | None:
 
 def main() -> None:
     """Serve the process that started this one."""
-    # Ctrl-C is for the daemon: it says when to stop, by ending the stream.
+    # Ctrl-C and a service manager's stop are for the daemon: it says when to end, by ending the stream.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(NICENESS)
     gc.disable()  # events are tuples and hold no cycles
     requests = msgspec.msgpack.Decoder(Request)
