@@ -55,7 +55,7 @@ class Rivals(NamedTuple):
         fields = self._asdict()
         found = [f"{name.replace('_', '-')} {one.version}" for name, one in fields.items() if one]
         lacking = [name.replace("_", "-") for name, one in fields.items() if one is None]
-        return ", ".join(found) + (f"; missing: {', '.join(lacking)}" if lacking else "")
+        return ", ".join(found or ["none"]) + (f"; missing: {', '.join(lacking)}" if lacking else "")
 
 
 def _ccusage(folder: Path) -> Rival | None:
