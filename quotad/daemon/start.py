@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import signal
@@ -23,9 +22,6 @@ from quotad.store.ledger_file import LedgerFile
 from quotad.store.thread import LedgerThread
 
 LEDGER_NAME = "ledger.db"
-
-COLLECTED_OBJECTS = 100_000
-"""Reading makes millions of tuples and hardly a cycle: looking for cycles more often costs 7 % of it."""
 
 EXIT_FAILED = 1
 EXIT_HELD = 75
@@ -59,7 +55,6 @@ def main(  # noqa: PLR0911 - one way out for each exit code of CONTRACT
     except instance.StateRefused as fault:
         return _complain(str(fault), EXIT_FAILED)
     logs.configure(environment.get("JOURNAL_STREAM"))
-    gc.set_threshold(COLLECTED_OBJECTS)
     try:
         chosen = settings.load(paths)
     except SettingsInvalid as fault:
