@@ -136,6 +136,9 @@ class Intake:
         await self._backlog.idle.wait()
         await self._recorder.settled()
         await self._questions.answered()
+        if not self._recorder.lost.is_set():
+            # What was there at the start is taken in, too; whoever says so may have his turn after this.
+            await self.caught_up.wait()
 
     def heard(self, account: AccountId, readings: Iterable[Reading]) -> None:
         """Take in what somebody was told by the provider: a status line, a hook, a person.
@@ -217,9 +220,10 @@ class Intake:
             await self._backlog.idle.wait()
             await self._recorder.settled()
             await self._questions.answered()
-            if self._backlog.idle.is_set() and not self._recorder.lost.is_set():
+            if self._recorder.lost.is_set():
+                await self._clock.sleep(RETRY_SECONDS)
+            elif self._backlog.idle.is_set():
                 break
-            await self._clock.sleep(RETRY_SECONDS)
         self._engine.submit(CaughtUp())
         self.caught_up.set()
 
