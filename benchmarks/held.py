@@ -32,7 +32,8 @@ class Turn(NamedTuple):
 
 def program(file: Path) -> list[str]:
     """The command line of a daemon that leaves its turns there."""
-    return [sys.executable, str(Path(__file__)), str(file)]
+    # Modules of the benchmark may be named as the daemon's own imports are.
+    return [sys.executable, "-P", str(Path(__file__)), str(file)]
 
 
 def turns(file: Path) -> list[Turn]:

@@ -78,13 +78,10 @@ class Step(NamedTuple):
 def inside(stage: Stage, rounds: int = ROUNDS) -> list[Row]:
     """With a daemon on the whole corpus, and the hooks and status line without any too."""
     place = stage.place("daemon", fresh=False)
-    # Installed programs keep their compiled modules, whatever a developer's shell says.
-    environment = {
-        name: value for name, value in place.environment().items() if name != "PYTHONDONTWRITEBYTECODE"
-    }
+    environment = place.environment()
     program = _wrapper(stage.scratch, "quotactl-new", NEW_WRAPPER)
     in_claude = told(stage.scratch)
-    rows = _rows(in_claude, environment, rounds // 2, ", no daemon")
+    rows = compared(in_claude, environment, rounds // 2, ", no daemon")
     with Daemon(place) as daemon:
         daemon.caught_up_s(daemon.connect())
         socket = str(place.socket)
@@ -93,7 +90,7 @@ def inside(stage: Stage, rounds: int = ROUNDS) -> list[Row]:
             Step("quotactl status --json", [program, "status", "--json"]),
             *_shell(socket),
         ]
-        rows = [*_rows([*in_claude, *asking], environment, rounds), *rows]
+        rows = [*compared([*in_claude, *asking], environment, rounds), *rows]
     if not _shell(""):
         target = f"<= {STATUS_LINE_TIMES:.2f}x"
         rows.append(Row.missing(f"{SHELL}, whole process", target, "there is no nc on this machine"))
@@ -159,7 +156,9 @@ def _took(step: Step, environment: Mapping[str, str]) -> Took:
     return Took(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
-def _rows(steps: Sequence[Step], environment: Mapping[str, str], rounds: int, suffix: str = "") -> list[Row]:
+def compared(
+    steps: Sequence[Step], environment: Mapping[str, str], rounds: int, suffix: str = ""
+) -> list[Row]:
     """The ratio to ``python -c pass`` of the same round, as a median over the rounds."""
     base = Step("", beside.nothing())
     took: dict[str, list[Took]] = {step.name: [] for step in (base, *steps)}

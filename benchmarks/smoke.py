@@ -117,14 +117,13 @@ def _asking(stage: Stage) -> list[Row]:
 
 
 def _inside(stage: Stage) -> list[Row]:
-    """Their own lines are another run's; here only these two."""
-    rows = {row.step: row for row in inside.inside(stage, INSIDE_ROUNDS)}
-    drawn = {"status line, new pip's wrapper": STATUS_LINE_STARTS, "quotactl status": STATUS_STARTS}
-    found = []
-    for name, most in drawn.items():
-        step = f"{name}, whole process"
-        found.append(Row.most(step, float(rows[step].figure.removesuffix("x")), most, "{:.2f}x"))
-    return found
+    line = inside.told(stage.scratch)[0]._replace(times_most=STATUS_LINE_STARTS)
+    status = line._replace(name="quotactl status", command=[line.command[0], "status"], stdin=b"")
+    place = stage.place("daemon", fresh=False)
+    with Daemon(place) as daemon:
+        daemon.connect().close()
+        steps = [line, status._replace(times_most=STATUS_STARTS)]
+        return inside.compared(steps, place.environment(), INSIDE_ROUNDS)
 
 
 def _resting(stage: Stage) -> list[Row]:
