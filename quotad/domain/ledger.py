@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -27,15 +28,18 @@ from quotad.domain.usage import (
     standing_call,
 )
 
+_AT = attrgetter("at")
+
 NEVER: Instant = 2**62
 """Later than everything."""
 
 
 class _Quarter(Struct, eq=False):
-    """One quarter hour to the millisecond, for spans that cut it."""
+    """What lies in one quarter hour; ``sums``, to the millisecond, are made when a span cuts it."""
 
-    sums: Sums = field(default_factory=lambda: Sums(1))
     calls: set[MessageId] = field(default_factory=set)
+    estimates: set[str] = field(default_factory=set)
+    sums: Sums | None = None
 
 
 class SessionFacts(Struct, eq=False):
@@ -44,7 +48,7 @@ class SessionFacts(Struct, eq=False):
     moments: list[Instant] = field(default_factory=list)
     uses: list[Instant] = field(default_factory=list)
     """When its calls used any tokens."""
-    sums: Sums = field(default_factory=lambda: Sums(1))
+    sums: Sums = field(default_factory=lambda: Sums(QUARTER))
     version: int = 0
     """Another one whenever anything here has changed; no two sessions ever have the same."""
     named_at: tuple[Instant, str] | None = None
@@ -64,6 +68,12 @@ class SessionFacts(Struct, eq=False):
         """The session's last event before ``until``."""
         index = bisect_left(self.moments, until)
         return self.moments[index - 1] if index else None
+
+    def is_cut(self, index: int, since: Instant, until: Instant) -> bool:
+        """Whether something of a quarter hour, in which a span begins or ends, lies outside of it."""
+        begin, end = index * QUARTER, (index + 1) * QUARTER
+        before = since > begin and self.next_moment(begin, since) is not None
+        return before or (until < end and self.next_moment(until, end) is not None)
 
     def ended_at(self, at: Instant) -> bool:
         """Whether its log says that it ended then; it may have gone on since."""
@@ -168,6 +178,8 @@ class Ledger:
             for message in self._quarters.pop(quarter).calls:
                 del self._calls[message]
                 self._contested.pop(message, None)
+        for kept in self._quarters.values():
+            kept.sums = None
         self._sums.trim(edge)
         self._logs = {key: event for key, event in self._logs.items() if event.at >= edge}
         for openers in self._openers.values():
@@ -204,17 +216,16 @@ class Ledger:
         totals = Totals()
         if until <= since:
             return totals
+        first, last = since // QUARTER, (until - 1) // QUARTER
+        cut, sums = {first, last}, self._sums
         if session is not None:
             facts = self._sessions.get(session)
-            if facts is not None:
-                facts.sums.add_to(totals, since, until, scope)
-            return totals
-        first, last = since // QUARTER, (until - 1) // QUARTER
-        self._sums.add_to(totals, (first + 1) * QUARTER, last * QUARTER, scope)
-        for index in {first, last}:
-            quarter = self._quarters.get(index)
-            if quarter is not None:
-                quarter.sums.add_to(totals, since, until, scope)
+            if facts is None:
+                return totals
+            cut, sums = {index for index in cut if facts.is_cut(index, since, until)}, facts.sums
+        sums.add_to(totals, (first + (first in cut)) * QUARTER, (last + (last not in cut)) * QUARTER, scope)
+        for index in cut:
+            self._exactly(index, session).add_to(totals, since, until, scope)
         return totals
 
     def latest(self, since: Instant, until: Instant, scope: str | None = None) -> Instant | None:
@@ -259,6 +270,24 @@ class Ledger:
         rows[row.request] = row if known is None else merge(known, row)
         return standing_call(rows.values())
 
+    def _exactly(self, index: int, session: SessionId | None) -> Sums:
+        """The sums of a quarter hour to the millisecond, of one session if asked so; kept if of all."""
+        quarter = self._quarters.get(index)
+        sums = Sums(1)
+        if quarter is None:
+            return sums
+        if quarter.sums is not None and session is None:
+            return quarter.sums
+        for call in sorted((self._calls[message] for message in quarter.calls), key=_AT):
+            if session in {None, call.session}:
+                sums.enter(call)
+        for event in (self._logs[key] for key in quarter.estimates):
+            if session in {None, event.session}:
+                sums.estimate(event.at, self._price(event.tool))
+        if session is None:
+            quarter.sums = sums
+        return sums
+
     def _quarter_for(self, at: Instant) -> _Quarter:
         """The quarter hour that something at this instant enters."""
         quarter = self._quarters.get(at // QUARTER)
@@ -277,7 +306,8 @@ class Ledger:
         self._calls[call.message] = call
         quarter = self._quarter_for(call.at)
         quarter.calls.add(call.message)
-        quarter.sums.enter(call)
+        if quarter.sums is not None:
+            quarter.sums.enter(call)
         self._sums.enter(call)
         facts = self._facts_for(call.session)
         facts.sums.enter(call)
@@ -290,7 +320,8 @@ class Ledger:
     def _leave(self, call: UsageEvent) -> None:
         quarter = self._quarters[call.at // QUARTER]
         quarter.calls.remove(call.message)
-        quarter.sums.leave(call)
+        if quarter.sums is not None:
+            quarter.sums.leave(call)
         self._sums.leave(call)
         facts = self._sessions[call.session]
         facts.sums.leave(call)
@@ -356,17 +387,20 @@ class Ledger:
         return event.kind is LogKind.TOOL_RESULT and event.session not in self._measured
 
     def _enter_estimate(self, event: LogEvent) -> None:
+        self._quarter_for(event.at).estimates.add(event.key)
         self._open(ESTIMATED, event.at)
         self._move_estimate(event, self._price(event.tool))
 
     def _leave_estimate(self, event: LogEvent) -> None:
+        self._quarter_for(event.at).estimates.remove(event.key)
         self._close(ESTIMATED, event.at)
         self._move_estimate(event, -self._price(event.tool))
 
     def _move_estimate(self, event: LogEvent, tokens: int) -> None:
         facts = self._sessions[event.session]
-        for sums in (self._quarter_for(event.at).sums, self._sums, facts.sums):
-            sums.estimate(event.at, tokens)
+        self._quarter_for(event.at).sums = None
+        self._sums.estimate(event.at, tokens)
+        facts.sums.estimate(event.at, tokens)
         self._changed(event.session, facts, facts.moments[-1])
 
 
