@@ -211,3 +211,12 @@ def test_a_window_goes_with_what_opened_it() -> None:
     assert [(T0, T0 + 5 * HOUR)] == list(account.quota_windows(spec, later))
     step(state, Seen(ANA, (call("m", T0 + 6 * HOUR, session="a"),)), later)
     assert [(T0 + 6 * HOUR, T0 + 11 * HOUR)] == list(account.quota_windows(spec, later))
+
+
+def test_where_a_span_cuts_a_session_nothing_of_others_is_counted() -> None:
+    """All of it lies in one quarter hour."""
+    ledger = Ledger(PRICES.__getitem__)
+    for minute, session in enumerate("aba"):
+        ledger.take_log(log(LogKind.TOOL_RESULT, T0 + minute * MINUTE, session=session, tool="Edit"))
+    ledger.take_usage(call("m", T0 + MINUTE, session="c"))
+    assert Totals(estimated=1500) == ledger.totals(T0 + MINUTE, T0 + DAY, session=SessionId("a"))
