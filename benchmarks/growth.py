@@ -14,7 +14,7 @@ from benchmarks.asking import asked
 from benchmarks.daemon import STATUS, Client, Daemon, Place
 from benchmarks.following import Followed, Follower, line_cpu_us
 from benchmarks.multiplied import multiply
-from benchmarks.process import run, tree_bytes
+from benchmarks.process import run
 from benchmarks.stage import MB, Stage, median, memory_row
 from benchmarks.starting import Beginning, begun, restarting
 from benchmarks.table import Row
@@ -64,12 +64,11 @@ def millions(source: Place, stage: Stage, calls: int = MILLIONS) -> Site:
 
 
 class Measured(NamedTuple):
-    """What daemons that run side by side said: seconds of each question, each append, and memory."""
+    """What daemons that run side by side said: seconds of each question, each append, bytes of an answer."""
 
     status_s: list[float]
     followed: list[Followed]
     line_us: float
-    steady_bytes: int
     reply_bytes: int
 
 
@@ -82,7 +81,6 @@ def side_by_side(sites: Sequence[Site]) -> list[Measured]:
             daemon.caught_up_s(client)
         status_s = _asked_in_turns(clients)
         replies = [len(client.ask(STATUS)) for client in clients]
-        steady = [tree_bytes(daemon.pid) for daemon in daemons]
         followers = [Follower(daemon, one.stage.ground) for daemon, one in zip(daemons, sites, strict=True)]
         followed: list[list[Followed]] = [[] for _ in sites]
         for _ in range(ROUNDS):
@@ -95,7 +93,7 @@ def side_by_side(sites: Sequence[Site]) -> list[Measured]:
             client.close()
     turns = [held.turns(_turns(one)) for one in sites]
     line_us = [line_cpu_us(each, seen) for each, seen in zip(followed, turns, strict=True)]
-    return [Measured(*each) for each in zip(status_s, followed, line_us, steady, replies, strict=True)]
+    return [Measured(*each) for each in zip(status_s, followed, line_us, replies, strict=True)]
 
 
 def _timed(one: Site) -> Place:
@@ -118,14 +116,14 @@ def _asked_in_turns(clients: Sequence[Client]) -> list[list[float]]:
 def rows(sites: Sequence[Site], measured: Sequence[Measured]) -> list[Row]:
     """What was asked for at any size: one line more, ``status`` alike, READY; and memory with millions."""
     large = [number for number, one in enumerate(sites) if one.stage.ground.counts.size > ALIKE_BYTES * 0.9]
-    last, seen = sites[-1], measured[-1]
+    last = sites[-1]
     return [
         *(_line(one, seen) for one, seen in zip(sites, measured, strict=True)),
         _next_answer(measured),
         _alike([sites[number] for number in large], [measured[number] for number in large]),
         *(restarting(sites[number].place, sites[number].calls) for number in large),
         memory_row(f"{last.name}: peak memory, workers included", last.start.peak_bytes),
-        memory_row(f"{last.name}: steady memory", seen.steady_bytes),
+        memory_row(f"{last.name}: steady memory", last.start.steady_bytes),
     ]
 
 

@@ -68,8 +68,8 @@ def of_history(sites: Sequence[Site], measured: Sequence[Measured]) -> str:
             "{:.0f} us",
             _WHY["line"],
         ),
-        Line("peak memory", [one.start.peak_bytes / MB for one in sites], "{:.0f} MB", _WHY["memory"]),
-        Line("steady memory", [seen.steady_bytes / MB for seen in measured], "{:.0f} MB", _WHY["memory"]),
+        Line("peak memory", [one.start.peak_bytes / MB for one in sites], "{:.0f} MB", _WHY["peak"]),
+        Line("steady memory", [one.start.steady_bytes / MB for one in sites], "{:.0f} MB", _WHY["memory"]),
     ]
     heads = ("step", *(one.name for one in sites), "grows", "because")
     return tabled([heads, *(line.cells(sizes) for line in lines)])
@@ -92,5 +92,6 @@ _WHY = {
     "reply": "more sessions are open at the end of a larger corpus, and all are in the answer",
     "status": "the hot files are looked at before each answer, and a larger corpus has more of them",
     "line": "the standing holds what the longest window can still need, and more was used in it",
+    "peak": "processes that read are started where there is much to read, and each is a Python of its own",
     "memory": "the cursors of all files and the calls of the longest window are in memory",
 }

@@ -20,6 +20,8 @@ READING_P99_MS = 10.0
 RIGHT_S_MAX = 60.0
 ASK_AGAIN_S = 0.02
 RESTARTS = 7
+SETTLE_S = 1.0
+"""By then whoever helped to read has gone."""
 
 
 class Beginning(NamedTuple):
@@ -45,6 +47,7 @@ def begun(stage: Stage, place: Place) -> Beginning:
         right_cpu_s = tree_cpu_s(daemon.pid)
         waits_s = _ask_while_reading(client)
         caught_up_s = daemon.age_s()
+        time.sleep(SETTLE_S)
         steady = tree_bytes(daemon.pid)
         peak.stop()
         client.close()
