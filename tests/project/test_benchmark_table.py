@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import results
+from benchmarks import held, results
 from benchmarks.__main__ import size
 from benchmarks.growth_table import shaped
 from benchmarks.stage import ratio
@@ -84,3 +84,16 @@ def test_tables_are_written_between_the_marks(tmp_path: Path, monkeypatch: pytes
     results.write("newer")
     expected = f"# Results\n\nbefore\n\n{results.BEGIN}\n\nnewer\n\n{results.END}\n\nbehind\n"
     assert expected == file.read_text()
+
+
+def test_what_was_spent_between_a_question_and_its_answer() -> None:
+    """Turns that began after the question count, up to the one that answered; no others do."""
+    turns = [
+        held.Turn(began, wall_s=0.1, cpu_s=0.1, spent_s=spent)
+        for began, spent in ((1.0, 10.0), (2.0, 11.0), (3.0, 13.0), (4.0, 17.0))
+    ]
+    assert [3.0, 0.0, 7.0] == [
+        held.spent_s(turns, 1.5, 3.5),
+        held.spent_s(turns, 1.2, 1.8),
+        held.spent_s(turns, 0.5, 9.0),
+    ]
