@@ -46,7 +46,11 @@ class Follower:
         self._expected = ground.standing()
 
     def once(self) -> Followed:
-        """Append, and ask at once; the same question just before says what asking alone costs."""
+        """Append, and ask at once; the same question just before says what asking alone costs.
+
+        Asked twice, since the first one meets caches of the processor that somebody else has filled.
+        """
+        self._asked()
         _, plain = self._asked()
         self._ground.append()
         self._expected = self._ground.standing_after(self._expected)

@@ -29,6 +29,8 @@ def shaped(figures: Sequence[float | None], sizes: Sequence[float]) -> str:
     """Flat, linear (or less than that), or more, as seen from the smallest size to the largest."""
     known = [(figure, size) for figure, size in zip(figures, sizes, strict=True) if figure is not None]
     values = [figure for figure, _ in known]
+    if min(values) <= 0:
+        return "too small to tell"
     if max(values) <= SPREAD_FLAT * min(values):
         return "flat"
     grown = values[-1] / values[0]
