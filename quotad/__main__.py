@@ -16,8 +16,8 @@ COLLECTED_OBJECTS = 100_000
 of all imports, which therefore come after this is set."""
 
 SWITCH_SECONDS = 0.001
-"""So long the thread that writes the ledger keeps the interpreter from the loop: with Python's 5 ms whoever asks
-while history is read waited twice as long at worst, and reading costs the same."""
+"""So long the thread that writes the ledger keeps the interpreter from the loop: with Python's 5 ms whoever
+asks while history is read waited twice as long at worst, and reading costs the same."""
 
 DESCRIPTION = """\
 quotad keeps count of your Claude Code quota. It runs in the foreground until SIGTERM or SIGINT;
