@@ -17,11 +17,12 @@ from quotactl.text import EMPTY, Line, Span, View
 from quotad import wire
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
+FIVE_HOUR = "five_hour"
 _PERCENT_MAX = 1000
 
 
-class Longer(NamedTuple):
-    """Another window, such as the week's."""
+class Window(NamedTuple):
+    """One that was running; the provider's percentage, where it said one, and else what was counted."""
 
     name: str
     percent: float
@@ -37,7 +38,7 @@ class LastSeen(NamedTuple):
     spent: int
     remaining: int
     resets_at: int | None
-    longer: tuple[Longer, ...]
+    windows: tuple[Window, ...]
 
 
 def last_seen_text(path: Path, now: int, view: View) -> str:
@@ -66,21 +67,21 @@ def _seen(at: int, content: object) -> LastSeen | None:
         }:
             window = cast("Mapping[str, Mapping[str, object]]", content)["currentWindow"]
             return LastSeen(
-                at, plan, limit, spent, remaining, _instant(window.get("resetTime")), tuple(_longer(content))
+                at, plan, limit, spent, remaining, _instant(window.get("resetTime")), tuple(_windows(content))
             )
         case _:
             return None
 
 
-def _longer(content: object) -> Iterator[Longer]:
+def _windows(content: object) -> Iterator[Window]:
     match content:
         case {"windows": list(windows)}:
             for one in windows:
                 match one:
                     case {"name": str(name), "percent": int() | float() as percent, "resetTime": str(reset)}:
                         at = _instant(reset)
-                        if name != "five_hour" and at is not None and 0 <= percent <= _PERCENT_MAX:
-                            yield Longer(name, percent, at)
+                        if at is not None and 0 <= percent <= _PERCENT_MAX:
+                            yield Window(name, percent, at)
                     case _:
                         pass
         case _:
@@ -99,20 +100,26 @@ def _instant(value: object) -> int | None:
 def _lines(seen: LastSeen, now: int, view: View) -> Iterator[Line]:
     yield (Span("Last known", "bold"), Span(f", {words.ago(now - seen.at)}", "fair"))
     yield EMPTY
-    # What the provider said may be more than what was counted here.
-    used = max(seen.spent, seen.limit - seen.remaining) / seen.limit if seen.limit > 0 else 0.0
-    names = [window_label(name) for name in ("five_hour", *(one.name for one in seen.longer))]
+    longer = [one for one in seen.windows if one.name != FIVE_HOUR]
+    names = [window_label(name) for name in (FIVE_HOUR, *(one.name for one in longer))]
     cells = min(max(text.cells(text.plain(name)) for name in names), view.width // 3)
-    yield _bar(names[0], cells, used, view)
+    yield _bar(names[0], cells, _used(seen), view)
     left = (Span(f"{words.tokens(seen.remaining)} left", "bold"), Span(f" of {words.tokens(seen.limit)}"))
     yield from text.flow(
         [left, (Span(f"{words.tokens(seen.spent)} spent"),), _reset(seen, now, view)], view, 2
     )
-    for one, name in zip(seen.longer, names[1:], strict=True):
+    for one, name in zip(longer, names[1:], strict=True):
         # What was used of a window that has been reset since tells nothing any more.
         if one.resets_at > now:
             yield _bar(name, cells, one.percent / 100, view)
             yield from text.flow([_resets(one.resets_at, now, view)], view, 2)
+
+
+def _used(seen: LastSeen) -> float:
+    """The share of the five hours that was used; an older file does not say it."""
+    said = (one.percent / 100 for one in seen.windows if one.name == FIVE_HOUR)
+    counted = max(seen.spent, seen.limit - seen.remaining) / seen.limit if seen.limit > 0 else 0.0
+    return next(said, counted)
 
 
 def _bar(name: str, cells: int, used: float, view: View) -> Line:

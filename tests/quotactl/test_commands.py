@@ -109,6 +109,16 @@ def test_without_a_daemon_status_shows_what_was_known(
     assert_snapshot(f"last-seen-{name}", result.stdout)
 
 
+def test_the_provider_may_have_said_less_than_was_counted(here: Surroundings) -> None:
+    """What was used and what is left then go together, as they did in the daemon's own answers."""
+    windows = [{"name": "five_hour", "resetTime": "2026-11-22T13:40:00.000Z", "percent": 61.5}]
+    content = tracker(tokensUsed=162_000, remaining=77_000) | {"windows": windows}
+    snapshot_of(here, content, age_seconds=60)
+    _, _, used, left, *_ = here.run("status").stdout.splitlines()
+    assert used.endswith(" 61 %")
+    assert left.startswith("  77k left of 200k")
+
+
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"plan": "pro"}', "[" * 100_000, '{"plan": 1, "limit": "x"}']
 )
