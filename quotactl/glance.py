@@ -1,7 +1,8 @@
 """``quotactl status`` without options: what people and slash commands type most, at the price of its words.
 
 Neither click nor ``json`` nor ``socket`` is imported: they cost thrice Python's own start. Where anything is
-in the way nothing is said here, and the command itself (``status``) finds out what it is.
+in the way nothing is said here, and the command itself (``status``) finds out what it is. Which protocol the
+daemon speaks is not asked: a status has a number of its own (``schema``).
 """
 
 import os
