@@ -50,7 +50,8 @@ def _run_command(arguments: "Sequence[str]", environment: "Mapping[str, str]") -
     terminal = sys.stdout.isatty() and environment.get("TERM") != "dumb"
     colour = terminal and not environment.get("NO_COLOR")
     unicode = _speaks_unicode()
-    if arguments == ["status"]:
+    # (How a name is written that the output cannot say is for click to know.)
+    if arguments == ["status"] and unicode:
         from quotactl import glance  # noqa: PLC0415 - see main
 
         if glance.shown(environment, sys.platform, terminal=terminal, colour=colour, unicode=unicode):

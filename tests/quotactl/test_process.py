@@ -28,12 +28,22 @@ def test_in_a_pipe_there_is_no_colour_and_no_wide_line(here: Surroundings) -> No
 def test_status_says_the_same_by_either_way(here: Surroundings) -> None:
     """Without options it takes a shorter one, past click; behind ``--`` it takes the way of all commands."""
     with FakeDaemon(here.socket, {"status": status(sessions=[session()])}) as daemon:
-        for environment in ({}, {"COLUMNS": "40"}, {"PYTHONIOENCODING": "ascii"}, {"HOME": ""}):
+        for environment in ({}, {"COLUMNS": "40"}, {"HOME": ""}):
             shorter, longer = (
                 here.process(*words, **environment) for words in (["status"], ["--", "status"])
             )
             assert (0, "", longer.stdout) == (shorter.returncode, shorter.stderr, shorter.stdout)
-    assert ["status", "hello", "status"] * 4 == [method for method, _ in daemon.asked]
+    assert ["status", "hello", "status"] * 3 == [method for method, _ in daemon.asked]
+
+
+def test_where_not_all_letters_can_be_said_status_is_left_to_the_command(here: Surroundings) -> None:
+    """A directory's name is written as it always is."""
+    with FakeDaemon(here.socket, {"status": status(sessions=[session(cwd="/src/shöp")])}) as daemon:
+        shorter, longer = (
+            here.process(*words, PYTHONIOENCODING="ascii") for words in (["status"], ["--", "status"])
+        )
+        assert (0, "", longer.stdout) == (shorter.returncode, shorter.stderr, shorter.stdout)
+    assert ["hello", "status"] * 2 == [method for method, _ in daemon.asked]
 
 
 def test_a_status_of_another_shape_is_left_to_the_command(here: Surroundings) -> None:
