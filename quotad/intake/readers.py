@@ -61,7 +61,7 @@ class Readers:
     def _read_apart(self, account: AccountId, orders: Sequence[Order]) -> Taken:
         process = None
         try:
-            process = self._idle.pop() if self._idle else _Process()
+            process = self._taken_up() or _Process()
             taken = process.read(account, orders)
         except (OSError, EOFError, msgspec.DecodeError) as fault:
             # Killed for want of memory, or never started for want of processes.
@@ -73,9 +73,16 @@ class Readers:
         self._idle.append(process)
         return taken
 
+    def _taken_up(self) -> _Process | None:
+        """One that is idle: whether there is one may be another thread's question, too."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
     def _dismiss(self) -> None:
-        while self._idle:
-            self._idle.pop().end()
+        while process := self._taken_up():
+            process.end()
 
 
 class _Process:

@@ -79,13 +79,17 @@ class Recorder:
 
     async def run(self) -> None:
         """Write what is recorded, for ever."""
-        while True:
-            await self._more.wait()
-            self._more.clear()
-            while self._waiting:
-                if not await self._write_next():
-                    self._still.set()
-                    await self._clock.sleep(RETRY_SECONDS)
+        try:
+            while True:
+                await self._more.wait()
+                self._more.clear()
+                while self._waiting:
+                    if not await self._write_next():
+                        self._still.set()
+                        await self._clock.sleep(RETRY_SECONDS)
+                self._still.set()
+        finally:
+            # Other places may be followed from now on: whoever waits for these would wait for ever.
             self._still.set()
 
     async def finish(self) -> None:

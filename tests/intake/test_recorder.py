@@ -32,6 +32,7 @@ class Desk:
     """A recorder at work on a real ledger, whose disk can be full."""
 
     def __init__(self, path: Path) -> None:
+        self.work: asyncio.Task[None]
         self.clock = PatientClock()
         self.ledger = LedgerThread(LedgerFile.open(path, stamp="x"), path)
         self.troubles: list[str | None] = []
@@ -69,9 +70,9 @@ async def desk_in(directory: Path) -> AsyncIterator[Desk]:
     running = asyncio.TaskGroup()
     try:
         async with running as tasks:
-            work = tasks.create_task(desk.recorder.run())
+            desk.work = tasks.create_task(desk.recorder.run())
             yield desk
-            work.cancel()
+            desk.work.cancel()
     finally:
         await asyncio.to_thread(desk.ledger.close)
 
@@ -149,3 +150,16 @@ async def test_the_end_writes_what_waits(tmp_path: Path) -> None:
     await desk.recorder.finish()
     assert not desk.recorder.complete
     await asyncio.to_thread(desk.ledger.close)
+
+
+async def test_nobody_waits_for_a_recorder_that_was_stopped(tmp_path: Path) -> None:
+    """Other directories may be followed instead, while a disk is full or much is to be written."""
+    async with asyncio.timeout(10), desk_in(tmp_path) as desk, asyncio.TaskGroup() as tasks:
+        await desk.room(FULL)
+        desk.recorder.record(batch_of(*MANY[:2000]))
+        await desk.clock.asleep.wait()
+        desk.recorder.record(batch_of("more"))
+        waiting = tasks.create_task(desk.recorder.settled())
+        desk.work.cancel()
+        await waiting
+    assert not desk.recorder.complete
