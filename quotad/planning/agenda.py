@@ -224,19 +224,22 @@ class Agenda:
         return replace(run, ended=run.ended or self._clock.now(), actual=actual, outcome=outcome)
 
     async def _spent_by(self, run: Run) -> int:
-        """What its Claude Code session spent up to its next claim: by memory, further back by the disk."""
+        """What its Claude Code session spent up to its next claim: by memory, further back by the disk.
+
+        Memory knows a line before the disk does, which is asked of nothing that memory reaches.
+        """
         state = self._engine.state
         account = state.accounts[self._account]
         others = (one.started for one in self._record.runs if one.session == run.session)
         later = (counts_from(at) for at in others if at > run.started)
         until = min(later, default=self._clock.now() + CLOCK_SLACK)
         begins = counts_from(run.started)
-        since = max(begins, account.horizon)
+        since = min(max(begins, account.horizon), until)
         spent = account.ledger.totals(since, until, session=run.session).spent(state.policy)
-        if account.horizon <= begins:
+        if since <= begins:
             return spent
         try:
-            return max(spent, await self._record.spent_between(run.session, begins, until, state.policy))
+            return spent + await self._record.spent_between(run.session, begins, since, state.policy)
         except sqlite3.Error:
             return spent
 

@@ -239,6 +239,7 @@ def _adds_nothing(one: _Assistant, other: _Assistant | _Progress) -> bool:
         and one.cwd == other.cwd
         and one.is_sidechain == other.is_sidechain
         and one.type == other.type
+        and other.is_api_error_message is not True
         and bool(other.request_id or (other.message and other.message.id))
         and _is_in_order(one.timestamp or "", other.timestamp or "")
     )

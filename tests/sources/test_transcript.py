@@ -525,6 +525,14 @@ def test_what_differs_in_anything_that_counts_is_an_event_of_its_own(fields: dic
     assert 2 == len(batch.usage)
 
 
+def test_a_limit_hit_is_read_though_its_call_had_a_line_before() -> None:
+    """Its event adds nothing to that of the line before, and its words do."""
+    hit = {"message": {"content": TEXT}, "isApiErrorMessage": True}
+    usage = {"output_tokens": 5}
+    batch, _ = decoded(block(assistant(usage), assistant(usage, **hit)))
+    assert [READING] == batch.readings
+
+
 def test_lines_known_by_their_uuid_alone_are_never_one() -> None:
     """Without message and request id each line is a call of its own."""
     nameless = assistant({"output_tokens": 5}, message={"id": None}, requestId=None)
