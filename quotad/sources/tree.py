@@ -248,6 +248,8 @@ class Tree:
             path = known = self._named_by_root(hint)
             if path is None or known is None:
                 continue
+            if path in self._directories and path not in self._entered:
+                self._forget_directories(path)
             below = ""
             while known not in self._directories and known not in self._entered:
                 known, _, below = known.rpartition(os.sep)
@@ -259,6 +261,12 @@ class Tree:
             else:
                 to_list.add(known)
         return files, to_list
+
+    def _forget_directories(self, path: str) -> None:
+        """One that came has all below it looked at: what was known under its name may have been another."""
+        within = path + os.sep
+        for known in [one for one in self._directories if (one + os.sep).startswith(within)]:
+            del self._directories[known]
 
     def _named_by_root(self, path: str) -> str | None:
         """The path as a sweep names it: a watcher may tell it by another name of the root."""

@@ -533,6 +533,23 @@ class TestGlance:
 class TestHints:
     """The watcher saw something."""
 
+    def test_another_directory_in_the_place_of_a_known_one_is_looked_through(
+        self, look: Look, tree: Tree, root: Path, tmp_path: Path
+    ) -> None:
+        """Somebody puts a backup back: what was known under these names was of others."""
+        put(root / "p" / "a.jsonl", at=LONG_AGO)
+        put(root / "p" / "a" / "subagents" / "b.jsonl", at=LONG_AGO)
+        age(root)
+        take(tree, sweep(tree, NOW))
+        other = tmp_path / "other"
+        for path in ("a.jsonl", "a/subagents/b.jsonl", "a/subagents/c.jsonl"):
+            put(other / path, "{}\n{}\n", at=LONG_AGO)
+        age(other)
+        (root / "p").rename(tmp_path / "p")
+        other.rename(root / "p")
+        tree.hint([root / "p"])
+        assert {"a.jsonl", "b.jsonl", "c.jsonl"} == set(take(tree, look(tree, NOW)))
+
     def test_a_hinted_transcript_is_looked_at_and_hot_from_then_on(
         self, look: Look, tree: Tree, root: Path
     ) -> None:
