@@ -322,7 +322,7 @@ class Daemon:
         else:
             self._engine.submit(FellBehind())
             self._reading.cancel()
-            self._tasks.create_task(asyncio.to_thread(self._intake.close))
+            self._tasks.create_task(_let_go(self._reading, self._intake))
             self._intake = Intake(self._engine, self._ledger, self._clock, self._is_followed)
             self._answers.intake = self._upkeep.intake = self._planned.intake = self._intake
             # It is for the new one to answer what the policy's change makes the domain ask.
@@ -335,3 +335,9 @@ class Daemon:
 
     def _channels(self, chosen: Settings) -> Channels:
         return channels_of(chosen, self._surroundings.environment, self._surroundings.platform)
+
+
+async def _let_go(reading: asyncio.Task[None], intake: Intake) -> None:
+    """End an intake: its threads only once nobody asks them for anything any more."""
+    await asyncio.wait([reading])
+    await asyncio.to_thread(intake.close)

@@ -37,8 +37,7 @@ class Readers:
 
     def prepare(self, size_bytes: int) -> int:
         """How many should order at once while so much is to be read; until ``rest``."""
-        processors = os.cpu_count() or 1
-        self._apart = size_bytes >= PROCESS_BYTES and processors > 1 and bool(sys.executable)
+        self._apart = size_bytes >= PROCESS_BYTES and _processors() > 1 and bool(sys.executable)
         return HANDS if self._apart else 1
 
     async def read(self, account: AccountId, orders: Sequence[Order]) -> Taken:
@@ -113,3 +112,8 @@ class _Process:
     def kill(self) -> None:
         self._process.kill()
         self._process.communicate()
+
+
+def _processors() -> int:
+    """How many of them this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
