@@ -82,12 +82,15 @@ class Rest(NamedTuple):
 def rested(stage: Stage, seconds: float, lines: int) -> Rest:
     """Nothing happens for a while; then there is a subscriber, and lines come at any moment."""
     with Daemon(stage.place("idle", fresh=True)) as daemon:
-        client = daemon.connect()
-        daemon.caught_up_s(client)
+        waiting = daemon.connect()
+        daemon.caught_up_s(waiting)
+        waiting.close()
         time.sleep(SETTLE_S)
         before = tree_cpu_s(daemon.pid)
         time.sleep(seconds)
         percent = (tree_cpu_s(daemon.pid) - before) / seconds * 100
+        # A connection on which nothing is said for a minute is closed.
+        client = daemon.connect()
         before = tree_cpu_s(daemon.pid)
         heard_s = _heard(client, stage.ground, lines)
         # What a line leaves behind is its own: ledger, snapshot, the watcher's hint.

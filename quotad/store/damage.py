@@ -19,8 +19,8 @@ from pathlib import Path
 from quotad.store.schema import APPLICATION_ID, SCHEMA_VERSION, shape, shape_of, version
 
 QUICK_CHECK_BYTES_MAX = 8 * 2**20
-"""A larger file is not read through at start: 12 MB took an eighth of it. What is damaged in it shows when it is
-touched (see ``is_damage``)."""
+"""A larger file is not read through at start: 12 MB took an eighth of it. What is damaged in it shows when it
+is touched (see ``is_damage``)."""
 
 COMPANIONS = ("-wal", "-shm")
 
