@@ -20,8 +20,9 @@ SWITCH_SECONDS = 0.001
 asks while history is read waited twice as long at worst, and reading costs the same."""
 
 DESCRIPTION = """\
-quotad keeps count of your Claude Code quota. It runs in the foreground until SIGTERM or SIGINT;
-`quotactl up` starts it in the background, `quotactl service install` at every login."""
+quotad keeps count of your Claude Code quota. It runs in the foreground until
+SIGTERM or SIGINT; `quotactl up` starts it in the background,
+`quotactl service install` at every login."""
 
 
 def main() -> None:

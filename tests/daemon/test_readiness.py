@@ -12,8 +12,8 @@ import pytest
 from quotad.readiness import STATUS_CHARACTERS_MAX, Readiness, watchdog_interval
 
 
-class Manager:
-    """The manager's end."""
+class NotifySocket:
+    """Where a service manager listens."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -29,11 +29,11 @@ class Manager:
 
 
 @pytest.fixture(params=["path", "abstract"])
-def manager(request: pytest.FixtureRequest) -> Iterator[Manager]:
+def manager(request: pytest.FixtureRequest) -> Iterator[NotifySocket]:
     """A manager at a path, or at an abstract name."""
     with tempfile.TemporaryDirectory(dir="/tmp") as directory:
         prefix = "" if request.param == "path" else "@"
-        manager = Manager(f"{prefix}{directory}/notify")
+        manager = NotifySocket(f"{prefix}{directory}/notify")
         yield manager
         manager.close()
 
@@ -49,13 +49,13 @@ def manager(request: pytest.FixtureRequest) -> Iterator[Manager]:
         (lambda readiness: readiness.status("42 % used, resets 14:05"), "STATUS=42 % used, resets 14:05"),
     ],
 )
-def test_each_word_is_heard(manager: Manager, tell: Callable[[Readiness], bool], message: str) -> None:
+def test_each_word_is_heard(manager: NotifySocket, tell: Callable[[Readiness], bool], message: str) -> None:
     """Every state goes out as one datagram in the manager's language."""
     assert tell(Readiness(manager.address))
     assert message == manager.heard()
 
 
-def test_a_status_is_one_line(manager: Manager) -> None:
+def test_a_status_is_one_line(manager: NotifySocket) -> None:
     """A status cannot say anything else than a status, and has a limit."""
     readiness = Readiness(manager.address)
     readiness.status("a\nREADY=1\x1b[31m\udcff")
@@ -72,7 +72,7 @@ def test_without_a_listener_nothing_happens(address: str | None) -> None:
     assert not Readiness(address).ready()
 
 
-def test_a_manager_that_is_stuck_is_not_waited_for(manager: Manager) -> None:
+def test_a_manager_that_is_stuck_is_not_waited_for(manager: NotifySocket) -> None:
     """When the manager's queue is full the word is dropped."""
     readiness = Readiness(manager.address)
     told = [readiness.alive() for _ in range(5000)]
@@ -101,7 +101,7 @@ def test_the_watchdog_gets_two_signs_of_life_in_its_time(
     assert seconds == watchdog_interval(environment, 77)
 
 
-def test_no_descriptor_is_kept(manager: Manager) -> None:
+def test_no_descriptor_is_kept(manager: NotifySocket) -> None:
     """Each word opens and closes its own socket."""
     before = len(list(Path("/proc/self/fd").iterdir()))
     readiness = Readiness(manager.address)

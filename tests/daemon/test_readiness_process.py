@@ -16,7 +16,7 @@ WATCHDOG = {"WATCHDOG_USEC": "200000"}
 """Signs of life are due every tenth of a second: twice as often as the manager looks."""
 
 
-class Manager:
+class NotifySocket:
     """The socket that systemd would listen on, and all that was said to it so far."""
 
     def __init__(self, ear: socket.socket, address: str) -> None:
@@ -42,12 +42,12 @@ class Manager:
 
 
 @contextmanager
-def manager(place: Place) -> Iterator[Manager]:
+def manager(place: Place) -> Iterator[NotifySocket]:
     """A manager that waits for messages."""
     address = str(place.root / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
         ear.bind(address)
-        yield Manager(ear, address)
+        yield NotifySocket(ear, address)
 
 
 def test_ready_comes_when_the_socket_answers_with_the_window_right(place: Place) -> None:
