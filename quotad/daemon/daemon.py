@@ -157,7 +157,6 @@ class Daemon:
         async with Server(self._surroundings.paths, self._answers.methods()) as self._server:
             self._server.subscribers.publish(self._answers.status)
             self._readiness.ready()
-            self._tasks.create_task(asyncio.to_thread(self._server.warm))
             watchdog = watchdog_interval(self._surroundings.environment, os.getpid())
             await self._upkeep.run(self._server, watchdog)
 

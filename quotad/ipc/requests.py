@@ -1,26 +1,21 @@
 """One line in, one line out: what JSON-RPC 2.0 asks of a server, apart from any socket.
 
-The envelope is decoded with msgspec, the parameters are validated by pydantic against the named tuples of
-``wire``, strictly: no text for numbers, no numbers for truth, no unknown names. pydantic is imported when the
-first request with parameters comes, or by ``Method.warm``: it costs 0.15 s, which a daemon that starts must
-not pay before it answers.
+The envelope is decoded here; its parameters stay as they came until whoever carries the request out takes
+them in (``params``).
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, NewType, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, NewType, TypeAlias
 
 import msgspec
 
 from quotad import wire
+from quotad.ipc.params import NOT_JSON, P, Validation
 from quotad.wire.methods import Result
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
 
 Encoded = NewType("Encoded", bytes)
 """A result as JSON in UTF-8 on one line, made once and sent to many."""
@@ -30,17 +25,10 @@ Answer: TypeAlias = "Result | Encoded"
 Call: TypeAlias = Callable[[bytes], "Awaitable[Answer]"]
 """Carries out a request with these parameters, undecoded."""
 
-P = TypeVar("P", bound=NamedTuple)
-
 NO_PARAMS = b"{}"
 
 ID_CHARACTERS_MAX = 256
 MESSAGE_CHARACTERS_MAX = 1000
-NAMED_FAULTS_MAX = 3
-"""So many wrong parameters are named in one error."""
-NAME_CHARACTERS_MAX = 64
-
-_NOT_JSON = "a request must be one JSON object in UTF-8 on one line"
 
 _log = logging.getLogger(__name__)
 
@@ -51,56 +39,12 @@ class Method:
     def __init__(self, params: type[P], answer: Callable[[P], Awaitable[Answer]]) -> None:
         """``answer`` gets validated parameters; it may raise ``wire.Refusal``."""
         self.params: type[object] = params
-        validation = _Validation(params)
+        validation = Validation(params)
 
         async def call(raw: bytes) -> Answer:
-            return await answer(validation.validated(raw))
+            return await answer(await validation.validated(raw))
 
         self.call: Call = call
-        self.warm = validation.warm
-
-
-class _Validation(Generic[P]):
-    """JSON in, parameters out."""
-
-    def __init__(self, params: type[P]) -> None:
-        self._params = params
-        self._adapter: TypeAdapter[P] | None = None
-        self._nothing_required = len(params._field_defaults) == len(params._fields)
-
-    def warm(self) -> TypeAdapter[P]:
-        """Make the validator before anybody needs it; the first takes 0.15 s, the others 1 ms."""
-        if self._adapter is None:
-            from pydantic import TypeAdapter  # noqa: PLC0415 - see the module's first lines
-
-            self._adapter = TypeAdapter(self._params)
-        return self._adapter
-
-    def validated(self, raw: bytes) -> P:
-        if raw == NO_PARAMS and self._nothing_required:
-            return self._params._make(self._params._field_defaults.values())
-        adapter = self.warm()
-        from pydantic import ValidationError  # noqa: PLC0415 - see the module's first lines
-
-        try:
-            value = adapter.validate_json(raw, strict=True)
-        except ValidationError as fault:
-            raise _refusal(fault) from None
-        for name, field in value._asdict().items():
-            if isinstance(field, float) and not math.isfinite(field):
-                raise wire.Refusal(wire.INVALID_PARAMS, f"{name}: Input should be a finite number")
-        return value
-
-
-def _refusal(fault: ValidationError) -> wire.Refusal:
-    faults = fault.errors(include_input=False, include_url=False, include_context=False)
-    if faults[0]["type"] == "json_invalid":
-        return wire.Refusal(wire.PARSE_ERROR, _NOT_JSON)
-    sentences = [
-        f"{'.'.join(map(str, fault['loc']))[:NAME_CHARACTERS_MAX]}: {fault['msg']}"
-        for fault in faults[:NAMED_FAULTS_MAX]
-    ]
-    return wire.Refusal(wire.INVALID_PARAMS, "; ".join(sentences))
 
 
 Methods = Mapping[str, Method]
@@ -155,7 +99,7 @@ def _malformed(line: bytes, fault: Exception) -> Malformed:
     try:
         message: object = _anything.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Malformed(None, wire.PARSE_ERROR, _NOT_JSON)
+        return Malformed(None, wire.PARSE_ERROR, NOT_JSON)
     if isinstance(message, list):
         return Malformed(None, wire.INVALID_REQUEST, "batches are not answered: send one request a line")
     identity = message.get("id") if isinstance(message, dict) else None

@@ -77,14 +77,6 @@ class Server:
         """How many connections there are now."""
         return len(self._clients.connections)
 
-    def warm(self) -> None:
-        """Import and build what validates parameters, 0.2 s of work: for a thread, once there is time.
-
-        Otherwise the first request with parameters does it, and everybody waits.
-        """
-        for method in self._methods.values():
-            method.warm()
-
     async def keep_listening(self) -> bool:
         """Make the socket anew if its file has vanished, and say whether it had. Raises ``SocketRefused``.
 
