@@ -26,7 +26,7 @@ from quotad.engine import Engine
 from quotad.intake.backlog import Backlog, Progress, Waiting
 from quotad.intake.files import AccountFiles, Places
 from quotad.intake.history import corrections, news
-from quotad.intake.portions import submit
+from quotad.intake.portions import completed, submit
 from quotad.intake.questions import Questions
 from quotad.intake.recollection import let_go
 from quotad.intake.recorder import RETRY_SECONDS, Recorder
@@ -197,6 +197,7 @@ class Intake:
             for one in await self._compare(files, await self._scan(files, thorough=True))
         ]
         found.sort(key=lambda one: one.found.stamp.mtime_ns, reverse=True)
+        await self._clock.sleep(0)
         self._backlog.add(found)
         self.progress.files = len(found)
         self.progress.bytes = sum(one.found.stamp.size for one in found)
@@ -209,7 +210,7 @@ class Intake:
         return await asyncio.get_running_loop().run_in_executor(self._scanner, look)
 
     async def _compare(self, files: AccountFiles, scan: Scan) -> list[Waiting]:
-        seen = files.tree.compare(scan)
+        seen = await completed(files.tree.compare(scan), self._clock)
         vanished = files.looked(seen, everywhere=True)
         if vanished:
             await self._ledger.run(lambda ledger: ledger.forget(files.account, vanished))

@@ -1,6 +1,9 @@
-"""Many events to the engine, in portions that let others have their turn in between."""
+"""Much work in portions that let others have their turn in between."""
 
 from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -11,9 +14,22 @@ from quotad.engine import Engine
 PORTION = 500
 """Events that the engine takes in at once: a few milliseconds."""
 
+T = TypeVar("T")
+
+
+async def completed(steps: Generator[None, None, T], clock: Clock) -> T:
+    """What comes of all the steps."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        await clock.sleep(0)
+
 
 async def submit(engine: Engine, seen: Seen, clock: Clock) -> None:
-    """Everything of ``seen``, in portions."""
+    """Let the engine know everything of ``seen``."""
     longest = max(len(seen.usage), len(seen.logs))
     if longest <= PORTION:
         engine.submit(seen)

@@ -12,8 +12,9 @@ files without making them vanish.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from heapq import nlargest
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +44,9 @@ was restored a minute ago everything changed lately; the next sweep finds what t
 
 HINTS_MAX = 1_024
 """More hints than this between two glances are dropped; the next sweep finds what they were about."""
+
+COMPARED_AT_ONCE = 500
+"""So many files take half a millisecond."""
 
 _UNSETTLED = -1
 
@@ -115,18 +119,28 @@ class Tree:
         scan.passed_over -= owed
         return scan
 
-    def compare(self, scan: Scan) -> Seen:
-        """The rest of a sweep: what a scan of everything says that was not known."""
+    def compare(self, scan: Scan) -> Generator[None, None, Seen]:
+        """The rest of a sweep: what a scan of everything says that was not known.
+
+        It gives way between portions. Nobody may look meanwhile; what is taken in then is taken in. And
+        whoever gives up on it in between loses nothing: it is found by the next one.
+        """
         self._names, self._entered = scan.roots, frozenset(scan.roots.values())
-        changed = self._changed(scan, discovery=self._swept)
+        changed: list[Found] = []
+        files = iter(scan.files.items())
+        while portion := tuple(islice(files, COMPARED_AT_ONCE)):
+            changed += self._changed(portion, scan.at_ns, discovery=self._swept)
+            yield
+        changed.sort(key=_newest_first)
+        self._directories.clear()
+        self._note_directories(scan)
+        yield
         vanished = self._vanished(scan)
         for path in vanished:
             del self._taken[path]
             self._hot.pop(path, None)
         hot = [(at_ns, path) for path, at_ns in self._hot.items() if scan.at_ns - at_ns < HOT_NS]
         self._hot = {path: at_ns for at_ns, path in nlargest(HOT_FILES_MAX, hot)}
-        self._directories.clear()
-        self._note_directories(scan)
         self._listings = scan.listings
         self._owed = frozenset(found.path for found in changed)
         self._find_hot_directories(scan.at_ns)
@@ -154,7 +168,9 @@ class Tree:
             assert root is not None, "hot and hinted directories lie under a root"
             walk(directory, root, scan, self._taken, self._directories)
         self._note_directories(scan)
-        return Seen(self._changed(scan, discovery=True), [], scan.unreadable)
+        changed = self._changed(scan.files.items(), now_ns, discovery=True)
+        changed.sort(key=_newest_first)
+        return Seen(changed, [], scan.unreadable)
 
     def _is_as_taken(self, path: str) -> bool:
         """Whether a file is what was taken in: nearly all hot ones are, whenever somebody asks."""
@@ -172,19 +188,18 @@ class Tree:
             and status.st_dev == taken.device
         )
 
-    def _changed(self, scan: Scan, *, discovery: bool) -> list[Found]:
+    def _changed(self, files: Iterable[tuple[str, FileStamp]], at_ns: int, *, discovery: bool) -> list[Found]:
         """What differs from what was taken in. ``discovery``: what was not known has turned up just now."""
         changed = []
-        for path, stamp in scan.files.items():
+        for path, stamp in files:
             if path not in self._taken:
                 self._taken[path] = None
                 if discovery:
-                    self._heat(path, scan.at_ns)
-            if scan.at_ns - stamp.mtime_ns < HOT_NS:
+                    self._heat(path, at_ns)
+            if at_ns - stamp.mtime_ns < HOT_NS:
                 self._heat(path, stamp.mtime_ns)
             if self._taken[path] != stamp:
                 changed.append(Found(path, stamp))
-        changed.sort(key=_newest_first)
         return changed
 
     def _vanished(self, scan: Scan) -> list[str]:

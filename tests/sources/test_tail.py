@@ -24,6 +24,7 @@ from quotad.sources.cutter import LINE_BYTES_MAX
 from quotad.sources.lines import Counts
 from quotad.sources.tail import CHUNK_BYTES, HEAD_BYTES_MAX, TAIL_BYTES_MAX, finished, follow, read_file
 from quotad.sources.tree import Seen, Tree
+from tests.sources.sweeps import sweep
 
 GIGABYTE = 1 << 30
 LINE = re.compile(rb'\{"text":"x*","id":(\d+)\}')
@@ -567,7 +568,7 @@ class TailModel(RuleBasedStateMachine):
 
     def look_everywhere(self, now_ns: int) -> Seen:
         """What a sweep sees."""
-        return self.tree.compare(self.tree.scan(now_ns))
+        return sweep(self.tree, now_ns)
 
     def poll(self, look: Callable[[int], Seen], limit_bytes: int) -> None:
         readable = self.readable()

@@ -18,7 +18,8 @@ import pytest
 from quotad.domain.cursor import Cursor
 from quotad.sources.scan import SETTLED_NS, FileStamp
 from quotad.sources.tail import UNFINISHED
-from quotad.sources.tree import HINTS_MAX, HOT_NS, Seen, Tree
+from quotad.sources.tree import COMPARED_AT_ONCE, HINTS_MAX, HOT_NS, Seen, Tree
+from tests.sources.sweeps import completed, sweep
 
 Look = Callable[[Tree, int], Seen]
 
@@ -77,11 +78,6 @@ def take(tree: Tree, seen: Seen) -> list[str]:
     for path, stamp in seen.changed:
         tree.taken(cursor(path, stamp))
     return changed(seen)
-
-
-def sweep(tree: Tree, now_ns: int) -> Seen:
-    """A look at everything, in one."""
-    return tree.compare(tree.scan(now_ns))
 
 
 class TestSweep:
@@ -180,9 +176,20 @@ class TestSweep:
         scan = tree.scan(NOW)
         put(root / "p" / "b.jsonl")
         assert ["b.jsonl"] == take(tree, tree.glance(NOW))
-        assert Seen([], [], []) == tree.compare(scan)
+        assert Seen([], [], []) == completed(tree.compare(scan))
         put(root / "p" / "b.jsonl")
         assert ["b.jsonl"] == changed(tree.glance(NOW))
+
+    def test_gives_way_in_between(self, tree: Tree, root: Path) -> None:
+        """After so many files others have their turn, and what they take in is not found again."""
+        for number in range(COMPARED_AT_ONCE + 1):
+            put(root / "p" / f"{number}.jsonl")
+        scan = tree.scan(NOW)
+        steps = tree.compare(scan)
+        next(steps)
+        *_, last = scan.files.items()
+        tree.taken(cursor(*last))
+        assert Path(last[0]).name not in changed(completed(steps))
 
 
 class TestRoots:

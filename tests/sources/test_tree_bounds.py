@@ -9,6 +9,7 @@ import pytest
 
 from quotad.sources import tree
 from quotad.sources.tree import Tree
+from tests.sources.sweeps import sweep
 
 NOW_NS = 1_793_610_000 * 10**9
 
@@ -34,14 +35,12 @@ def test_only_the_newest_of_very_many_are_hot(restored: Path) -> None:
     """The newest are looked at by every glance; the oldest wait for the next sweep, which finds them."""
     seen = Tree([restored])
     newest, oldest = f"{tree.HOT_FILES_MAX + 1:04}.jsonl", "0000.jsonl"
-    seen.compare(seen.scan(NOW_NS))
+    sweep(seen, NOW_NS)
     for name in (newest, oldest):
         (path,) = restored.glob(f"*/{name}")
         grow(path, 0)
     sizes = {Path(found.path).name: found.stamp.size for found in seen.glance(NOW_NS).changed}
     assert (6, None) == (sizes.get(newest), sizes.get(oldest))
     assert {6} == {
-        found.stamp.size
-        for found in seen.compare(seen.scan(NOW_NS)).changed
-        if Path(found.path).name == oldest
+        found.stamp.size for found in sweep(seen, NOW_NS).changed if Path(found.path).name == oldest
     }

@@ -15,6 +15,7 @@ from quotad.domain.cursor import Cursor
 from quotad.sources.scan import LISTED_NS_MAX, OLD_LOOKED_NS, OLD_NS, SETTLED_NS
 from quotad.sources.tail import UNFINISHED
 from quotad.sources.tree import Seen, Tree
+from tests.sources.sweeps import sweep
 
 SECOND = 10**9
 DAY = 24 * 3_600 * SECOND
@@ -61,7 +62,7 @@ class Account:
     def sweep(self, after_ns: int = SECOND, *, thorough: bool = False) -> Seen:
         """Look everywhere, so long after the sweep before."""
         self.now_ns += after_ns
-        return self.tree.compare(self.tree.scan(self.now_ns, thorough=thorough))
+        return sweep(self.tree, self.now_ns, thorough=thorough)
 
 
 @pytest.fixture
