@@ -85,8 +85,9 @@ def merged(events: Iterable[UsageEvent]) -> list[UsageEvent]:
     rows: dict[tuple[MessageId, RequestId], UsageEvent] = {}
     for event in events:
         row = event[:2]
-        known = rows.get(row)
-        rows[row] = event if known is None else merge(known, event)
+        known = rows.setdefault(row, event)
+        if known is not event:
+            rows[row] = merge(known, event)
     return list(rows.values())
 
 

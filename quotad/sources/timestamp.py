@@ -1,17 +1,16 @@
 """ISO text to instants: the one door by which other programs' times come in.
 
 There is no cache and no pattern for the usual form: ``fromisoformat`` and a subtraction took half the time
-of either (Python 3.11).
+of either (Python 3.11), and the parts of the difference are had for less than a division of it.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from quotad.domain.instant import Instant
+from quotad.domain.instant import DAY, SECOND, Instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def instant(text: str) -> Instant:
@@ -22,4 +21,5 @@ def instant(text: str) -> Instant:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"no offset from UTC: {text!r}")
-    return (moment - _EPOCH) // _MILLISECOND
+    since = moment - _EPOCH
+    return since.days * DAY + since.seconds * SECOND + since.microseconds // 1_000

@@ -10,10 +10,9 @@ Counts are what JSON calls an integer: ``5.0`` is refused, as are negative ones 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import tzinfo
 from sys import intern
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 import msgspec
 
@@ -25,11 +24,13 @@ from quotad.sources.timestamp import instant
 
 _MARKER = b'"usage"'
 _NO_REQUEST = RequestId("")
-_USER = b'"type":"user"'
-_HEAD_BYTES = 300
-_LONG_LINE_BYTES = 2_000
-"""Longer lines are looked through only if their heads do not say that they are a user's: what tools have read
-is two fifths of all bytes."""
+_TYPE = b'"type":"'
+_OF_CALL = (b'assistant"', b'progress"')
+_OF_USER = b'{"role":"user"'
+_HEAD_BYTES = 600
+_LONG_LINE_BYTES = 3_000
+"""Longer lines are looked through only if their heads do not say that they are no call's: what tools have read
+is more than half of all bytes."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=TOKEN_COUNT_MAX)]
 
@@ -119,7 +120,7 @@ class _Notice(msgspec.Struct, gc=False):
     message: _Content
 
 
-_decode_lines = msgspec.json.Decoder(_Either).decode_lines
+_decode_either = msgspec.json.Decoder(_Either).decode
 _decode_assistant = msgspec.json.Decoder(_Assistant).decode
 _decode_progress = msgspec.json.Decoder(_Progress).decode
 _decode_kind = msgspec.json.Decoder(_Kind).decode
@@ -133,82 +134,79 @@ def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
     is the machine's own.
     """
     lines = malformed = start = 0
-    chosen: list[bytes] = []
+    before: _Assistant | None = None
     end = block.find(b"\n")
     while end >= 0:
         lines += 1
         # Usage stands near the end of its line; and a line that is not cut out costs nothing.
-        marked = (end - start < _LONG_LINE_BYTES or not _is_of_user(block, start)) and block.rfind(
+        marked = (end - start < _LONG_LINE_BYTES or not _is_of_another_type(block, start)) and block.rfind(
             _MARKER, start, end
         ) >= 0
-        if block[start] == OPEN and block[end - 1] == CLOSE:
-            if marked:
-                chosen.append(block[start:end])
-        elif line := stripped(block[start:end]):
-            if not is_object(line):
+        is_whole = block[start] == OPEN and block[end - 1] == CLOSE
+        if marked or not is_whole:
+            line = block[start:end] if is_whole else stripped(block[start:end])
+            if not line:
+                lines -= 1
+            elif not is_object(line):
                 malformed += 1
             elif marked:
-                chosen.append(line)
-        else:
-            lines -= 1
+                try:
+                    before = _take(line, before, batch, zone)
+                except UNDECODABLE:
+                    malformed += 1
         start = end + 1
         end = block.find(b"\n", start)
-    return Counts(lines, malformed + _take_all(chosen, batch, zone))
+    return Counts(lines, malformed)
 
 
-def _is_of_user(block: bytes, start: int) -> bool:
-    """Whether the line that starts here is a user's, by its head alone.
+def _is_of_another_type(block: bytes, start: int) -> bool:
+    """Whether the line that starts here can be no call's, by its head alone.
 
-    Where no object is open but the line's own, this is the line's type: inside a string its quotes would be
-    escaped. (A tool result may hold a ``usage``: that of a call which has lines of its own.)
+    Where no object is open but the line's own, a type is the line's: inside a string its quotes would be
+    escaped. Where it stands behind the message, a user's message begins with its role. (A tool result may
+    hold a ``usage``: that of a call which has lines of its own.)
     """
-    at = block.find(_USER, start, start + _HEAD_BYTES)
-    return at >= 0 and block.find(b"{", start + 1, at) < 0
+    inner = block.find(b"{", start + 1, start + _HEAD_BYTES)
+    if inner < 0:
+        return False
+    at = block.find(_TYPE, start, inner)
+    if at < 0:
+        return block.startswith(_OF_USER, inner)
+    return not block.startswith(_OF_CALL, at + len(_TYPE))
 
 
-def _take_all(lines: list[bytes], batch: Batch, zone: tzinfo | None) -> int:
-    """Take lines that speak of usage; how many of them could not be read."""
-    malformed = 0
-    before: _Assistant | None = None
-    for line, decoded in zip(lines, _together(lines), strict=True):
-        try:
-            outer = decoded or _alone(line)
-            if outer is not None and (before is None or not _adds_nothing(before, outer)):
-                before = _take(line, outer, batch, zone) or before
-        except UNDECODABLE:
-            malformed += 1
-    return malformed
-
-
-def _together(lines: list[bytes]) -> Sequence[_Either | None]:
-    """All lines decoded in one go, for less than they cost one by one; None for one that is unusual."""
-    try:
-        b"".join([line for line in lines if not line.isascii()]).decode()
-        outers = _decode_lines(b"\n".join(lines))
-    except UNDECODABLE:
-        outers = []
-    # A value ends where it ends: two of them may stand in one line.
-    if len(outers) == len(lines):
-        return outers
-    half = len(lines) // 2
-    return [*_together(lines[:half]), *_together(lines[half:])] if half else [None]
-
-
-def _take(line: bytes, outer: _Assistant | _Progress, batch: Batch, zone: tzinfo | None) -> _Assistant | None:
-    """Take one line; what it said, if that is the last event of the batch now.
+def _take(line: bytes, before: _Assistant | None, batch: Batch, zone: tzinfo | None) -> _Assistant | None:
+    """Take one line; it is returned, or ``before`` is, if the last event of the batch is its call.
 
     Raises what ``UNDECODABLE`` lists.
     """
-    if (spoken := outer.spoken) is None or (message := spoken.message) is None:
-        return None
+    if not line.isascii():
+        require_utf8(line)
+    try:
+        outer: _Assistant | _Progress | None = _decode_either(line)
+    except UNDECODABLE:
+        outer = _decoded_by_type(line)
+    if outer is None:
+        return before
+    # Nearly all that speak of usage are an assistant's: a property costs as much as all other questions.
+    spoken = outer if isinstance(outer, _Assistant) and outer.type == "assistant" else outer.spoken
+    if spoken is None or (message := spoken.message) is None:
+        return before
+    usage = message.usage
+    if before is not None and usage is not None and _is_later_line(before, outer):
+        if message != before.message:
+            instant(outer.timestamp or "")
+            call = batch.usage[-1]
+            batch.usage[-1] = UsageEvent(*call[:7], call.tokens.most(_tokens(usage)))
+        return outer
     model = intern(message.model or "")
     # Old lines lack the flag; where it is false the words are no error ("No response requested.").
     flag = spoken.is_api_error_message
     if flag is True or (flag is None and model == "<synthetic>"):
         _take_limit_hit(line, spoken.timestamp or "", batch, zone)
     # Claude Code's own words come from a model in angle brackets, with zeros for usage.
-    if (usage := message.usage) is None or model[:1] == "<":
-        return None
+    if usage is None or model[:1] == "<":
+        return before
     at = instant(spoken.timestamp or "")
     batch.usage.append(
         UsageEvent(
@@ -223,35 +221,38 @@ def _take(line: bytes, outer: _Assistant | _Progress, batch: Batch, zone: tzinfo
         )
     )
     batch.latest = max(batch.latest, at)
-    return outer if outer is spoken else None
+    return spoken if isinstance(spoken, _Assistant) else None
 
 
-def _adds_nothing(one: _Assistant, other: _Assistant | _Progress) -> bool:
-    """Whether the other line is the same event, or would be but for a later time: a call has several lines.
+def _is_later_line(before: _Assistant, outer: _Assistant | _Progress) -> TypeGuard[_Assistant]:
+    """Whether a line is of the same call as the one before, and later, so that it can only add tokens.
 
     (Texts of equal length that end in Z are in order as their times are.)
     """
+    if not isinstance(outer, _Assistant) or (message := outer.message) is None or before.message is None:
+        return False
+    was_at, at = before.timestamp, outer.timestamp
     return (
-        isinstance(other, _Assistant)
-        and one.message == other.message
-        and one.request_id == other.request_id
-        and one.session_id == other.session_id
-        and one.cwd == other.cwd
-        and one.is_sidechain == other.is_sidechain
-        and one.type == other.type
-        and other.is_api_error_message is not True
-        and bool(other.request_id or (other.message and other.message.id))
-        and _is_in_order(one.timestamp or "", other.timestamp or "")
+        before.request_id == outer.request_id
+        and before.message.id == message.id
+        and before.message.model == message.model
+        and before.session_id == outer.session_id
+        and before.cwd == outer.cwd
+        and before.is_sidechain == outer.is_sidechain
+        and before.type == outer.type
+        and outer.is_api_error_message is not True
+        and (outer.request_id or message.id) is not None
+        and was_at is not None
+        and at is not None
+        and len(was_at) == len(at)
+        and was_at <= at
+        and was_at.endswith("Z")
+        and at.endswith("Z")
     )
 
 
-def _is_in_order(one: str, other: str) -> bool:
-    return one <= other and len(one) == len(other) and one[-1:] == "Z" == other[-1:]
-
-
-def _alone(line: bytes) -> _Assistant | _Progress | None:
-    """The decoded line; None if it is of another type, whatever the shapes inside."""
-    require_utf8(line)
+def _decoded_by_type(line: bytes) -> _Assistant | _Progress | None:
+    """A line that has lone surrogates, or unexpected shapes in what its type gives no meaning to."""
     try:
         outer = _decode_assistant(line)
         kind = outer.type
@@ -276,8 +277,7 @@ def _identity(spoken: _Spoken) -> MessageId:
 
 def _tokens(usage: _Usage) -> Tokens:
     """Before 2.1.152 the flat field could be 0 while the nested ones were not; later both say the same."""
-    cache_write = usage.cache_creation_input_tokens or 0
-    nested = usage.cache_creation
+    cache_write, nested = usage.cache_creation_input_tokens or 0, usage.cache_creation
     if nested is not None:
         parts = (nested.ephemeral_5m_input_tokens or 0) + (nested.ephemeral_1h_input_tokens or 0)
         if parts > cache_write:

@@ -514,12 +514,12 @@ def test_the_blocks_of_one_call_make_one_event() -> None:
         {"isSidechain": True},
         {"message": {"model": "claude-haiku-4-5"}},
         {"message": {"id": "another"}},
-        {"message": {"usage": {"output_tokens": 6}}},
+        {"timestamp": "2026-11-02T09:00:01.000+00:00"},
     ],
     ids="-".join,
 )
 def test_what_differs_in_anything_that_counts_is_an_event_of_its_own(fields: dict[str, object]) -> None:
-    """Earlier, of another request, session, place or model, or with other tokens."""
+    """Earlier or of a time in another form, of another request, session, place or model."""
     usage = {"output_tokens": 5}
     batch, _ = decoded(block(assistant(usage), assistant(usage, **fields)))
     assert 2 == len(batch.usage)
@@ -540,8 +540,35 @@ def test_lines_known_by_their_uuid_alone_are_never_one() -> None:
     assert 2 == len(batch.usage)
 
 
-def test_lines_that_are_decoded_together_say_what_each_says_alone() -> None:
-    """Whatever stands in a block beside it, a line is taken or refused as if it stood alone."""
+def test_a_later_line_of_a_call_adds_the_tokens_that_it_has_more() -> None:
+    """The event stays that of the first line; of each kind of token it has the most."""
+    lines = [
+        assistant(
+            {"output_tokens": output, "input_tokens": tokens}, timestamp=f"2026-11-02T09:00:0{at}.000Z"
+        )
+        for at, (output, tokens) in enumerate([(1, 7), (9, 7), (4, 8)])
+    ]
+    batch, counts = decoded(block(*lines))
+    assert [(instant("2026-11-02T09:00:00.000Z"), Tokens(8, 9))] == [
+        (one.at, one.tokens) for one in batch.usage
+    ]
+    assert Counts(3, 0) == counts
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"timestamp": "2026-11-99T09:00:01.000Z"}, {"message": {"usage": {"output_tokens": -1}}}],
+    ids=str,
+)
+def test_a_later_line_that_makes_no_sense_adds_nothing(fields: dict[str, object]) -> None:
+    """It is counted as malformed, and the call is what the line before said."""
+    first = assistant({"output_tokens": 5})
+    batch, counts = decoded(block(first, assistant({"output_tokens": 6}, **fields)))
+    assert ([5], Counts(2, 1)) == ([one.tokens.output for one in batch.usage], counts)
+
+
+def test_a_line_says_what_it_says_alone_whatever_stands_beside_it() -> None:
+    """In one block, too, it is taken or refused as if it stood alone."""
     usual = assistant({"output_tokens": 5}, message={"id": "msg_B"}, requestId="req_B")
     torn = b'{"type":"assistant","message":{"usage":{"output_tokens":1}\n'
     glued = block(usual).strip() + block(usual)
