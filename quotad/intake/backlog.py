@@ -37,8 +37,12 @@ HandOver = Callable[[AccountFiles, Batch], Awaitable[None]]
 """Takes the cursors of a batch over before it waits for anything, and lets the engine know."""
 
 
+ORDERS = 2
+"""So many are under way: one is read while what the other brought is handed over and written."""
+
+
 class Backlog:
-    """Files that wait, and what reads them; each is read by one reader at a time."""
+    """Files that wait, and what reads them; each is in one order at a time."""
 
     def __init__(self, recorder: Recorder, hand_over: HandOver) -> None:
         self._recorder = recorder
@@ -91,9 +95,9 @@ class Backlog:
 
     async def _read_since(self, since_ns: int) -> None:
         """Read what waits and changed since then."""
-        hands = self._readers.prepare(sum(_rest(one) for one in self._waiting if _is_of(one, since_ns)))
+        self._readers.prepare(sum(_rest(one) for one in self._waiting if _is_of(one, since_ns)))
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(hands):
+            for _ in range(ORDERS):
                 tasks.create_task(self._read_on(since_ns))
 
     async def _read_on(self, since_ns: int) -> None:

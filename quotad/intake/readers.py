@@ -1,4 +1,4 @@
-"""Who reads in the background: a thread, and while there is much to read, processes beside the daemon."""
+"""Who reads in the background: a thread, and while there is much to read, a process beside the daemon."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from quotad.domain.usage import AccountId
 from quotad.intake.reader import Request, receive, send
 from quotad.intake.reading import Order, Taken, read
 
-HANDS = 2
-"""So many read at once, where there are processors for it: the ledger on disk keeps pace with no more."""
 PROCESS_BYTES = 48 * 1024 * 1024
 """Less is read in the time that a process takes to start."""
 
@@ -28,60 +26,55 @@ _log = logging.getLogger(__name__)
 
 
 class Readers:
-    """Reads what is ordered, wherever it can be read; nothing is lost with a process that dies."""
+    """Reads what is ordered, one order at a time, wherever it can be read; nothing is lost with a process.
+
+    There is one process, not one for each processor: the daemon itself has enough to do with what is read,
+    and every Python is another 20 MB.
+    """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(max_workers=HANDS, thread_name_prefix="reader")
-        self._idle: list[_Process] = []
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
+        self._process: _Process | None = None
         self._apart = False
 
-    def prepare(self, size_bytes: int) -> int:
-        """How many should order at once while so much is to be read; until ``rest``."""
+    def prepare(self, size_bytes: int) -> None:
+        """Be told how much is to be read, until ``rest``."""
         self._apart = size_bytes >= PROCESS_BYTES and _processors() > 1 and bool(sys.executable)
-        return HANDS if self._apart else 1
 
     async def read(self, account: AccountId, orders: Sequence[Order]) -> Taken:
         """What the files hold; see ``reading.read``."""
         apart = self._apart and all(order.is_plain for order in orders)
         work = self._read_apart if apart else read
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, account, orders)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, account, orders)
 
     async def rest(self) -> None:
-        """There is nothing more to be read for now: the processes end."""
+        """There is nothing more to be read for now: the process ends."""
         self._apart = False
-        if self._idle:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._dismiss)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._dismiss)
 
     def close(self) -> None:
-        """Let go of threads and processes; blocking."""
-        self._threads.shutdown()
+        """Let go of thread and process; blocking."""
+        self._thread.shutdown()
         self._dismiss()
 
     def _read_apart(self, account: AccountId, orders: Sequence[Order]) -> Taken:
-        process = None
         try:
-            process = self._taken_up() or _Process()
-            taken = process.read(account, orders)
+            if self._process is None:
+                self._process = _Process()
+            return self._process.read(account, orders)
         except (OSError, EOFError, msgspec.DecodeError) as fault:
             # Killed for want of memory, or never started for want of processes.
-            _log.warning("a process that reads has failed (%s): this one reads itself", fault)
+            _log.warning("the process that reads has failed (%s): this one reads itself", fault)
             self._apart = False
-            if process is not None:
-                process.kill()
+            if self._process is not None:
+                self._process.kill()
+                self._process = None
             return read(account, orders)
-        self._idle.append(process)
-        return taken
-
-    def _taken_up(self) -> _Process | None:
-        """One that is idle: whether there is one may be another thread's question, too."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
 
     def _dismiss(self) -> None:
-        while process := self._taken_up():
-            process.end()
+        if self._process is not None:
+            self._process.end()
+            self._process = None
 
 
 class _Process:

@@ -1,4 +1,4 @@
-"""Reading in processes beside the daemon: it is what reading in a thread is, and survives them."""
+"""Reading in a process beside the daemon: it is what reading in a thread is, and survives it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from quotad.domain.usage import AccountId
 from quotad.intake.reader import NICENESS, receive, send
-from quotad.intake.readers import HANDS, PROCESS_BYTES, Readers
+from quotad.intake.readers import PROCESS_BYTES, Readers
 from quotad.intake.reading import FILE_BYTES, Order, Taken, read
 from quotad.sources.session_log import SessionLogDecoder
 from quotad.sources.tail import UNFINISHED
@@ -46,7 +46,7 @@ async def reading_apart() -> AsyncIterator[Readers]:
     """Readers that have much to read, of which nothing stays."""
     readers = Readers()
     try:
-        assert HANDS == readers.prepare(PROCESS_BYTES)
+        readers.prepare(PROCESS_BYTES)
         yield readers
     finally:
         await asyncio.to_thread(readers.close)
@@ -95,6 +95,15 @@ async def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     assert len(orders()) == len(taken.batch.cursors)
 
 
+async def test_orders_that_come_together_are_read_one_after_the_other() -> None:
+    """By one process, each with what it asked for."""
+    whole = read(ANA, orders())
+    async with reading_apart() as readers:
+        taken = await asyncio.gather(*(readers.read(ANA, [order]) for order in orders()))
+        assert 1 == len(children())
+    assert whole.batch.cursors == [cursor for one in taken for cursor in one.batch.cursors]
+
+
 async def test_a_process_that_is_killed_loses_nothing() -> None:
     """What it was to read is read here, by this order and by the next ones."""
     whole = read(ANA, orders())
@@ -127,7 +136,7 @@ async def test_a_little_is_read_without_another_process() -> None:
         await readers.read(ANA, orders())
         await readers.rest()
         assert [] == children()
-        assert 1 == readers.prepare(PROCESS_BYTES - 1)
+        readers.prepare(PROCESS_BYTES - 1)
         await readers.read(ANA, orders())
         assert [] == children()
 
