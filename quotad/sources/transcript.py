@@ -29,8 +29,8 @@ _OF_CALL = (b'assistant"', b'progress"')
 _OF_USER = b'{"role":"user"'
 _HEAD_BYTES = 600
 _LONG_LINE_BYTES = 3_000
-"""Longer lines are looked through only if their heads do not say that they are no call's: what tools have read
-is more than half of all bytes."""
+"""Longer lines are looked through only if their heads do not say that they are no call's: what tools have
+read is more than half of all bytes."""
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=TOKEN_COUNT_MAX)]
 
@@ -193,7 +193,7 @@ def _take(line: bytes, before: _Assistant | None, batch: Batch, zone: tzinfo | N
     if spoken is None or (message := spoken.message) is None:
         return before
     usage = message.usage
-    if before is not None and usage is not None and _is_later_line(before, outer):
+    if before is not None and usage is not None and _is_later_line(outer, before):
         if message != before.message:
             instant(outer.timestamp or "")
             call = batch.usage[-1]
@@ -224,7 +224,7 @@ def _take(line: bytes, before: _Assistant | None, batch: Batch, zone: tzinfo | N
     return spoken if isinstance(spoken, _Assistant) else None
 
 
-def _is_later_line(before: _Assistant, outer: _Assistant | _Progress) -> TypeGuard[_Assistant]:
+def _is_later_line(outer: _Assistant | _Progress, before: _Assistant) -> TypeGuard[_Assistant]:
     """Whether a line is of the same call as the one before, and later, so that it can only add tokens.
 
     (Texts of equal length that end in Z are in order as their times are.)
@@ -241,7 +241,7 @@ def _is_later_line(before: _Assistant, outer: _Assistant | _Progress) -> TypeGua
         and before.is_sidechain == outer.is_sidechain
         and before.type == outer.type
         and outer.is_api_error_message is not True
-        and (outer.request_id or message.id) is not None
+        and bool(outer.request_id or message.id)
         and was_at is not None
         and at is not None
         and len(was_at) == len(at)

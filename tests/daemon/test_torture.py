@@ -73,7 +73,7 @@ import uuid
 from quotad.sources import transcript
 from quotad.domain.usage import UsageEvent
 transcript.UsageEvent = lambda message, *rest: UsageEvent(uuid.uuid4().hex, *rest)
-transcript._is_later_line = lambda before, outer: False
+transcript._is_later_line = lambda outer, before: False
 """,
 }
 

@@ -99,9 +99,10 @@ async def test_orders_that_come_together_are_read_one_after_the_other() -> None:
     """By one process, each with what it asked for."""
     whole = read(ANA, orders())
     async with reading_apart() as readers:
-        taken = await asyncio.gather(*(readers.read(ANA, [order]) for order in orders()))
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(readers.read(ANA, [order])) for order in orders()]
         assert 1 == len(children())
-    assert whole.batch.cursors == [cursor for one in taken for cursor in one.batch.cursors]
+    assert whole.batch.cursors == [cursor for one in asked for cursor in one.result().batch.cursors]
 
 
 async def test_a_process_that_is_killed_loses_nothing() -> None:

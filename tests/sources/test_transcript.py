@@ -543,9 +543,7 @@ def test_lines_known_by_their_uuid_alone_are_never_one() -> None:
 def test_a_later_line_of_a_call_adds_the_tokens_that_it_has_more() -> None:
     """The event stays that of the first line; of each kind of token it has the most."""
     lines = [
-        assistant(
-            {"output_tokens": output, "input_tokens": tokens}, timestamp=f"2026-11-02T09:00:0{at}.000Z"
-        )
+        assistant({"output_tokens": output, "input_tokens": tokens}, timestamp=f"2026-11-02T09:00:0{at}.000Z")
         for at, (output, tokens) in enumerate([(1, 7), (9, 7), (4, 8)])
     ]
     batch, counts = decoded(block(*lines))
