@@ -16,7 +16,7 @@ from typing import Literal, NewType, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from quotad.domain.instant import Instant
+from quotad.domain.instant import SECOND, Instant
 from quotad.domain.usage import SessionId
 
 T = TypeVar("T")
@@ -95,6 +95,14 @@ class Run(Struct, frozen=True):
     ended: Instant | None = None
     actual: int | None = None
     outcome: Outcome | None = None
+
+
+def counted_from(started: Instant) -> Instant:
+    """From when on what its Claude Code session spends is a run's: from the start of its second.
+
+    Whoever writes a transcript may cut its times to whole seconds.
+    """
+    return started - started % SECOND
 
 
 class Queue(Struct, frozen=True, dict=True):

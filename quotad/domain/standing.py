@@ -11,7 +11,7 @@ from quotad.domain.ledger import SessionFacts
 from quotad.domain.level import Level, advice_of, level_of
 from quotad.domain.notice import Basis
 from quotad.domain.policy import Policy, WindowSpec
-from quotad.domain.queue import Queue, Run, Status
+from quotad.domain.queue import Queue, Run, Status, counted_from
 from quotad.domain.reading import Reading
 from quotad.domain.room import is_due
 from quotad.domain.session import SESSION_LENGTH, SessionStanding, SessionState, session_state
@@ -106,14 +106,12 @@ def _spent_by_runs(state: State, now: Instant) -> Mapping[SessionId, int]:
     account = next(iter(state.accounts.values()), None)
     if account is None:
         return {}
-    until = now + CLOCK_SLACK
-    return {
-        run.session: run.spent_before
-        + account.ledger.totals(max(run.started, account.horizon), until, session=run.session).spent(
-            state.policy
-        )
-        for run in state.open_runs()
-    }
+    spent = {}
+    for run in state.open_runs():
+        since = max(counted_from(run.started), account.horizon)
+        totals = account.ledger.totals(since, now + CLOCK_SLACK, session=run.session)
+        spent[run.session] = run.spent_before + totals.spent(state.policy)
+    return spent
 
 
 def window_standing(account: Account, spec: WindowSpec, policy: Policy, now: Instant) -> WindowStanding:

@@ -19,8 +19,18 @@ from quotad import wire
 from quotad.clock import Clock
 from quotad.domain.event import EventRow
 from quotad.domain.inputs import QueueSeen
-from quotad.domain.instant import CLOCK_SLACK, HOUR, SECOND, Instant, Millis
-from quotad.domain.queue import Outcome, PlannedId, Queue, QueueRefused, Run, Status, claimed, readied
+from quotad.domain.instant import CLOCK_SLACK, HOUR, Instant, Millis
+from quotad.domain.queue import (
+    Outcome,
+    PlannedId,
+    Queue,
+    QueueRefused,
+    Run,
+    Status,
+    claimed,
+    counted_from,
+    readied,
+)
 from quotad.domain.usage import AccountId, SessionId
 from quotad.engine import Engine
 from quotad.planning.queue_file import QueueFile, QueueInvalid, file_text
@@ -37,9 +47,6 @@ NOTHING_KNOWN: Final = "until it is mended no planned session is known"
 
 CALENDAR_EVERY: Millis = HOUR
 """The calendar's files are looked at this often: cancelled events leave ``all.ics`` in time."""
-
-SPENT_GRAIN: Millis = SECOND
-"""Whoever writes a transcript may cut its times to whole seconds: a run counts from the start of its own."""
 
 GONE_SECONDS = 0.5
 """A file that is gone must stay away so long before nothing is planned any more."""
@@ -231,9 +238,9 @@ class Agenda:
         state = self._engine.state
         account = state.accounts[self._account]
         others = (one.started for one in self._record.runs if one.session == run.session)
-        later = (counts_from(at) for at in others if at > run.started)
+        later = (counted_from(at) for at in others if at > run.started)
         until = min(later, default=self._clock.now() + CLOCK_SLACK)
-        begins = counts_from(run.started)
+        begins = counted_from(run.started)
         since = min(max(begins, account.horizon), until)
         spent = account.ledger.totals(since, until, session=run.session).spent(state.policy)
         if since <= begins:
@@ -297,11 +304,6 @@ class Agenda:
         else:
             self._troubles[code] = message
         self._on_trouble(code, message)
-
-
-def counts_from(started: Instant) -> Instant:
-    """From when on what its Claude Code session spends is a run's; what was before is not, see ``Run``."""
-    return started - started % SPENT_GRAIN
 
 
 def is_open(run: Run) -> bool:

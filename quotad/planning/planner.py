@@ -23,7 +23,7 @@ from quotad.domain.room import Room, earliest, is_due, parts
 from quotad.domain.usage import SessionId
 from quotad.domain.working import WorkingHours
 from quotad.engine import Engine
-from quotad.planning.agenda import CALENDAR_UNWRITABLE, Agenda, counts_from, is_open, refusal
+from quotad.planning.agenda import CALENDAR_UNWRITABLE, Agenda, is_open, refusal
 from quotad.planning.taken_in import TakenIn, unknown
 
 LOOK_SECONDS = 5.0
@@ -174,8 +174,8 @@ class Planner:
     async def _claim(self, planned: Planned, session: SessionId) -> None:
         state, now = self._engine.state, self._clock.now()
         account = next(iter(state.accounts.values()))
-        before = account.ledger.totals(account.horizon, counts_from(now), session=session).spent(state.policy)
-        await self.agenda.claim(Run(planned.id, session, now, planned.tokens, before))
+        before = account.ledger.totals(account.horizon, queues.counted_from(now), session=session)
+        await self.agenda.claim(Run(planned.id, session, now, planned.tokens, before.spent(state.policy)))
 
     async def release(self, which: PlannedId, session: SessionId) -> Planned:
         """Take a claim back that nothing came of; wrong-state if it is another one's."""

@@ -208,6 +208,14 @@ def test_what_a_run_has_spent_is_known() -> None:
     assert {"c": 5} == dict(standing(state, T0 + 2).spent)
 
 
+def test_a_run_counts_from_the_start_of_its_second() -> None:
+    """Who writes a transcript may cut its times to seconds: what status shows is what ``done`` remembers."""
+    state, run = started(), replace(RUN, started=T0 + 999)
+    play(state, (seen(WORKING, runs=(run,)), T0 + 999))
+    play(state, (spent(7, T0 - 1, "c"), T0 + 999), (spent(5, T0, "c"), T0 + 999))
+    assert {"c": 5} == dict(standing(state, T0 + 999).spent)
+
+
 def test_a_run_ends_with_its_log() -> None:
     """The end is remembered, once."""
     state = at_work()
