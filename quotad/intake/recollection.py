@@ -9,6 +9,7 @@ from quotad.domain.effects import Anchor, Recall
 from quotad.domain.inputs import Anchored, Recalled
 from quotad.domain.instant import QUARTER, Instant
 from quotad.domain.policy import WindowSpec
+from quotad.domain.reading import Reading
 from quotad.domain.reported import fixed_windows
 from quotad.domain.session import SESSION_LENGTH
 from quotad.domain.usage import AccountId, SessionId
@@ -56,16 +57,29 @@ def let_go(ledger: LedgerFile, account: AccountId, specs: Iterable[WindowSpec], 
 def _window_end(ledger: LedgerFile, account: AccountId, spec: WindowSpec, before: Instant) -> Instant | None:
     """The end of the last window that opened before an instant."""
     start = ledger.quiet_before(account, before - 1, spec.length, spec.scope)
-    return _last_end(quota_windows(ledger, account, spec, start, before), before)
+    # What a window is may be told long after it opened.
+    told = ledger.readings(account, spec.name)
+    return _last_end(_windows(ledger, account, spec, start, before, told), before)
 
 
 def quota_windows(
     ledger: LedgerFile, account: AccountId, spec: WindowSpec, start: Instant, until: Instant
 ) -> Iterator[Window]:
     """The chain of one kind of window through history, as far as what was before ``until`` opens any."""
+    told = [one for one in ledger.readings(account, spec.name) if one.received_at < until]
+    return _windows(ledger, account, spec, start, until, told)
+
+
+def _windows(  # noqa: PLR0913, PLR0917 - a chain, and all that it depends on
+    ledger: LedgerFile,
+    account: AccountId,
+    spec: WindowSpec,
+    start: Instant,
+    until: Instant,
+    told: Iterable[Reading],
+) -> Iterator[Window]:
     floor = ledger.floor(account, spec.name)
     start = start if floor is None else max(start, floor)
-    told = [one for one in ledger.readings(account, spec.name) if one.received_at < until]
     fixed = fixed_windows(told, spec.length, partial(ledger.last_use, account))
     return chain(lambda at: ledger.next_call(account, at, until, spec.scope), spec.length, fixed, start)
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -145,6 +145,15 @@ def batches(pieces: Iterable[list[Item]]) -> list[Batch]:
     ]
 
 
+BEFORE_MEMORY = log(LogKind.TOOL_RESULT, NOW - 370 * MINUTE, session="c", tool="Edit", key="1")
+"""It opens a window of which the provider says later that it ended sooner than five hours after it."""
+AFTER_THE_TOLD_END = log(LogKind.TOOL_RESULT, NOW - 74 * MINUTE, session="c", tool="Edit", key="2")
+TOLD = Reading(
+    "five_hour", 2.0, NOW - 78 * MINUTE, NOW - 98 * MINUTE, ReadingSource.STATUS_LINE, SessionId("a")
+)
+
+
+@example([[BEFORE_MEMORY, AFTER_THE_TOLD_END, TOLD]])
 @given(st.lists(st.lists(calls | results | lines | resets, max_size=6), max_size=6))
 def test_memory_and_disk_agree_whatever_came_in_which_order(
     pieces: list[list[Item]],
