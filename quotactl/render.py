@@ -320,7 +320,9 @@ def _footer(reply: wire.StatusReply, at: int) -> Iterator[Line]:
     daemon = reply["daemon"]
     up = words.duration(at - wire.instant(daemon["started_at"]))
     yield (Span(f"quotad {daemon['version']}, pid {daemon['pid']}, up {up}", "dim"),)
-    yield (Span(f"notices: {daemon['notifier']['backend']}", "dim"),)
+    notifier = daemon["notifier"]
+    doubt = f", {wire.UNTRIED}" if notifier["detail"] == wire.UNTRIED else ""
+    yield (Span(f"notices: {notifier['backend']}{doubt}", "dim"),)
     malformed = daemon["malformed_lines"]
     if malformed:
         lines = "1 unreadable line" if malformed == 1 else f"{malformed} unreadable lines"

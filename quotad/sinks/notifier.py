@@ -129,7 +129,7 @@ class Notifier:
         for channel in self._channels.reaching:
             health = self._health.get(channel.name)
             if health is None:
-                return {"backend": channel.name, "detail": "not tried yet"}
+                return {"backend": channel.name, "detail": wire.UNTRIED}
             if health.delivered:
                 return {"backend": channel.name, "detail": health.detail}
         return {

@@ -52,6 +52,9 @@ RefusalCode = Literal[
 ]
 """Why the daemon refuses (``error.data.code``): a closed list."""
 
+UNTRIED = "not tried yet"
+"""The notifier's detail in the first seconds, before it has looked whether its first channel is there."""
+
 SOCKET_PATH_BYTES_MAX = places.SOCKET_PATH_BYTES_MAX
 
 GroupBy = Literal["day", "window", "model", "project", "session"]

@@ -114,7 +114,9 @@ STATUSES: Mapping[str, wire.StatusReply] = {
     ),
     "reading": status(
         daemon=daemon(
-            caught_up=False, progress={"files": 4011, "files_done": 812, "bytes": 1_000, "bytes_done": 413}
+            caught_up=False,
+            progress={"files": 4011, "files_done": 812, "bytes": 1_000, "bytes_done": 413},
+            notifier={"backend": "desktop", "detail": wire.UNTRIED},
         ),
         sessions=[],
     ),
