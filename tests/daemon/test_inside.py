@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -504,24 +505,14 @@ def test_status_line_and_hooks_reach_the_daemon(place: Place) -> None:
         assert 100 == quotad.window()["percent"]
 
 
-NC = f"""#!{sys.executable}
-import socket, sys
-with socket.socket(socket.AF_UNIX) as daemon:
-    daemon.connect(sys.argv[2])
-    daemon.sendall(sys.stdin.buffer.read())
-    daemon.shutdown(socket.SHUT_WR)
-    sys.stdout.buffer.write(daemon.makefile("rb").read())
-"""
-"""As much of ``nc -NU`` as is needed: not every machine has one."""
-
-
+@pytest.mark.requires("nc.openbsd", "netcat-openbsd")
 def test_a_shell_asks_for_the_line_as_the_readme_has_it(place: Place, tmp_path: Path) -> None:
     """Whatever is in what Claude Code says, it reaches the daemon whole, and the line comes back."""
     readme = (CHECKOUT / "README.md").read_text()
     (script,) = (block for block in readme.split("```") if '"method":"statusline"' in block)
-    nc = tmp_path / "nc"
-    nc.write_text(NC)
-    nc.chmod(0o755)
+    nc = shutil.which("nc.openbsd")
+    assert nc is not None, "this test requires it"
+    (tmp_path / "nc").symlink_to(nc)
     said = json.loads(claude_code.status_line(five_hour=(61.5, int(time.time()) + 2 * 3600 + 30)))
     said["cwd"] = 'a "b" \\ %s $HOME `ls` ä\t'
     environment = {
