@@ -32,7 +32,7 @@ from quotad.intake.recollection import let_go
 from quotad.intake.recorder import RETRY_SECONDS, Recorder
 from quotad.sources.scan import Scan
 from quotad.sources.tail import finished, follow, read_file
-from quotad.sources.tree import Found
+from quotad.sources.tree import Care, Found
 from quotad.sources.watch import WatchUnavailable, hints
 from quotad.store.thread import LedgerThread
 
@@ -132,7 +132,7 @@ class Intake:
 
     async def sync(self) -> None:
         """Return once everything that is on disk now has been taken in and written down."""
-        await self._sweep(thorough=True)
+        await self._sweep(Care.EVERYTHING)
         await self._backlog.idle.wait()
         await self._recorder.settled()
         await self._questions.answered()
@@ -194,7 +194,7 @@ class Intake:
         found = [
             one
             for files in self._accounts
-            for one in await self._compare(files, await self._scan(files, thorough=True))
+            for one in await self._compare(files, await self._scan(files, Care.EVERYTHING))
         ]
         found.sort(key=lambda one: one.found.stamp.mtime_ns, reverse=True)
         await self._clock.sleep(0)
@@ -205,8 +205,8 @@ class Intake:
     async def _known(self, account: AccountId) -> dict[str, Cursor]:
         return await self._ledger.run(lambda ledger: ledger.cursors(account))
 
-    async def _scan(self, files: AccountFiles, *, thorough: bool) -> Scan:
-        look = partial(files.tree.scan, self._clock.file_time_ns(), thorough=thorough)
+    async def _scan(self, files: AccountFiles, care: Care) -> Scan:
+        look = partial(files.tree.scan, self._clock.file_time_ns(), care)
         return await asyncio.get_running_loop().run_in_executor(self._scanner, look)
 
     async def _compare(self, files: AccountFiles, scan: Scan) -> list[Waiting]:
@@ -298,11 +298,11 @@ class Intake:
             if seen.changed:
                 await self._take(files, seen.changed)
 
-    async def _sweep(self, *, thorough: bool) -> None:
+    async def _sweep(self, care: Care) -> None:
         """Look everywhere and take in what is new."""
         await self._look_at_caches()
         for files in self._accounts:
-            scan = await self._scan(files, thorough=thorough)
+            scan = await self._scan(files, care)
             async with self._looking:
                 found = await self._compare(files, scan)
                 if len(found) > LIVE_FILES_MAX:
@@ -324,7 +324,7 @@ class Intake:
                 await self.refresh()
             await self._clock.sleep(HOT_SECONDS)
             # Where nobody watches, the scans are all there is.
-            await self._sweep(thorough=not self._watching)
+            await self._sweep(Care.SPARING if self._watching else Care.EVERYTHING)
 
     async def _follow_hints(self) -> None:
         roots = [root for files in self._accounts for root in files.places.transcripts]
@@ -342,7 +342,8 @@ class Intake:
                     await self._look(only_hinted=True)
                 self._tell_unreadable()
             else:
-                await self._sweep(thorough=True)
+                # What was written while nobody watched; a name that came has changed its directory.
+                await self._sweep(Care.EVERY_FILE)
 
     async def _recover(self) -> None:
         """After batches were let go: read again from where the ledger on disk is, renewed if it is broken."""
@@ -358,7 +359,7 @@ class Intake:
                 for files in self._accounts:
                     files.resume(await self._known(files.account))
                 self._recorder.begin_again()
-            await self._sweep(thorough=True)
+            await self._sweep(Care.EVERYTHING)
 
     def _correct(self, batch: Batch, known: list[UsageEvent]) -> None:
         account = self._engine.state.accounts.get(batch.account)

@@ -91,19 +91,25 @@ class Scan(Struct):
     unreadable: list[Unreadable] = field(default_factory=list)
     listings: dict[str, Listing] = field(default_factory=dict)
     """Of those directories that tell by their stamp when they change."""
+    old_looked_ns: int = OLD_LOOKED_NS
+    """Old files that were looked at so long ago are looked at."""
     passed_over: set[str] = field(default_factory=set)
     """Files that are there but were not looked at: old ones."""
 
 
 def scan_all(
-    roots: Sequence[str], files: Sequence[str], now_ns: int, listings: Mapping[str, Listing] = NOTHING_LISTED
+    roots: Sequence[str],
+    files: Sequence[str],
+    now_ns: int,
+    listings: Mapping[str, Listing] = NOTHING_LISTED,
+    old_looked_ns: int = OLD_LOOKED_NS,
 ) -> Scan:
     """Look at every transcript under ``roots``, and at ``files``; what does not exist is left out.
 
-    ``listings`` of an earlier scan spare the listing of directories that have not changed since, and most
-    looks at the old files in them.
+    ``listings`` of an earlier scan spare the listing of directories that have not changed since, and looks at
+    the old files in them within ``old_looked_ns``.
     """
-    scan = Scan(now_ns)
+    scan = Scan(now_ns, old_looked_ns=old_looked_ns)
     for root in roots:
         real = os.path.realpath(root)
         if real not in scan.roots:
@@ -147,7 +153,7 @@ def walk(  # noqa: PLR0913 - three of them are what need not be looked at
 
 def _look_again(directory: str, listing: Listing, scan: Scan) -> list[str]:
     """Stat the transcripts of a directory that has not changed. Raises PermissionError."""
-    if abs(scan.at_ns - listing.looked_ns) < OLD_LOOKED_NS:
+    if abs(scan.at_ns - listing.looked_ns) < scan.old_looked_ns:
         _look_at_each(listing.recent, scan)
         scan.passed_over.update(listing.old)
     else:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from enum import Enum
 from heapq import nlargest
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from quotad.domain.cursor import Cursor
 from quotad.sources.scan import (
     MISSING,
     NOTHING_LISTED,
+    OLD_LOOKED_NS,
     SETTLED_NS,
     TRANSCRIPT_SUFFIX,
     FileStamp,
@@ -66,6 +68,14 @@ class Seen(NamedTuple):
     unreadable: list[Unreadable]
 
 
+class Care(Enum):
+    """What a sweep passes over of what it has seen before."""
+
+    SPARING = "directories that have not changed are not listed, old files in them looked at now and then"
+    EVERY_FILE = "directories that have not changed are not listed"
+    EVERYTHING = "nothing"
+
+
 class Tree:
     """The files of one account: transcripts under ``roots``, and ``files`` (session logs) by name.
 
@@ -104,15 +114,12 @@ class Tree:
             if len(self._hints) < HINTS_MAX:
                 self._hints.add(os.fspath(path))
 
-    def scan(self, now_ns: int, *, thorough: bool = True) -> Scan:
-        """The looking of a sweep. It touches no state, so it may run in another thread.
-
-        Every directory is looked at, and every file. Unless it is ``thorough``, what has not changed is not
-        listed again, and old files in it that have been taken in are looked at once in a few sweeps.
-        """
-        if thorough:
+    def scan(self, now_ns: int, care: Care = Care.EVERYTHING) -> Scan:
+        """The looking of a sweep. It touches no state, so it may run in another thread."""
+        if care is Care.EVERYTHING:
             return scan_all(self._roots, self._files, now_ns)
-        scan = scan_all(self._roots, self._files, now_ns, self._listings)
+        old_looked_ns = OLD_LOOKED_NS if care is Care.SPARING else 0
+        scan = scan_all(self._roots, self._files, now_ns, self._listings, old_looked_ns)
         owed = scan.passed_over & self._owed
         for path in owed:
             look(path, scan)

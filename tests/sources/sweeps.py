@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from quotad.sources.tree import Seen, Tree
+from quotad.sources.tree import Care, Seen, Tree
 
 
-def sweep(tree: Tree, now_ns: int, *, thorough: bool = True) -> Seen:
-    """A look at everything."""
-    return completed(tree.compare(tree.scan(now_ns, thorough=thorough)))
+def sweep(tree: Tree, now_ns: int, care: Care = Care.EVERYTHING) -> Seen:
+    """A look everywhere."""
+    return completed(tree.compare(tree.scan(now_ns, care)))
 
 
 def completed(steps: Generator[None, None, Seen]) -> Seen:

@@ -1,4 +1,4 @@
-"""The sweeps between thorough ones: what they need not do, and that they miss nothing by it."""
+"""The sweeps that are not for everything: what they need not do, and that they miss nothing by it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from quotad.domain.cursor import Cursor
 from quotad.sources.scan import LISTED_NS_MAX, OLD_LOOKED_NS, OLD_NS, SETTLED_NS
 from quotad.sources.tail import UNFINISHED
-from quotad.sources.tree import Seen, Tree
+from quotad.sources.tree import Care, Seen, Tree
 from tests.sources.sweeps import sweep
 
 SECOND = 10**9
@@ -59,10 +59,10 @@ class Account:
         self.tree = Tree([root])
         self.now_ns = time.time_ns() + SETTLED_NS
 
-    def sweep(self, after_ns: int = SECOND, *, thorough: bool = False) -> Seen:
+    def sweep(self, after_ns: int = SECOND, care: Care = Care.SPARING) -> Seen:
         """Look everywhere, so long after the sweep before."""
         self.now_ns += after_ns
-        return sweep(self.tree, self.now_ns, thorough=thorough)
+        return sweep(self.tree, self.now_ns, care)
 
 
 @pytest.fixture
@@ -79,13 +79,14 @@ def account(tmp_path: Path) -> Account:
 class TestListing:
     """Directories that did not change are not listed again."""
 
-    def test_nothing_is_listed_while_nothing_changes(self, account: Account) -> None:
+    @pytest.mark.parametrize("care", [Care.SPARING, Care.EVERY_FILE])
+    def test_nothing_is_listed_while_nothing_changes(self, account: Account, care: Care) -> None:
         """But their files are looked at."""
         put(account.root / "p" / "s" / "subagents" / "recent.jsonl", ago_ns=0)
         with no_directory_can_be_listed():
-            seen = account.sweep()
+            seen = account.sweep(care=care)
             assert (["recent.jsonl"], [], []) == (take(account.tree, seen), seen.vanished, seen.unreadable)
-            assert [str(account.root)] == [path for path, _ in account.sweep(thorough=True).unreadable]
+            assert [str(account.root)] == [path for path, _ in account.sweep(care=Care.EVERYTHING).unreadable]
 
     @pytest.mark.parametrize(("after_ns", "listed"), [(LISTED_NS_MAX - 1, False), (LISTED_NS_MAX, True)])
     def test_each_is_listed_now_and_then(self, account: Account, after_ns: int, *, listed: bool) -> None:
@@ -138,15 +139,16 @@ class TestOldFiles:
     def test_they_are_looked_at_every_two_minutes(
         self, account: Account, after_ns: int, expected: list[str]
     ) -> None:
-        """Whether or not there were sweeps in between; and a hint or a thorough sweep comes first."""
+        """Whether or not there were sweeps in between; and a hint or a careful sweep comes first."""
         put(account.root / "p" / "old.jsonl")
         assert Seen([], [], []) == account.sweep(after_ns // 2)
         assert expected == take(account.tree, account.sweep(after_ns - after_ns // 2))
 
-    def test_a_thorough_sweep_looks_at_them(self, account: Account) -> None:
-        """It is what ``sync`` asks for."""
+    @pytest.mark.parametrize("care", [Care.EVERY_FILE, Care.EVERYTHING])
+    def test_a_careful_sweep_looks_at_them(self, account: Account, care: Care) -> None:
+        """It follows each beginning of watching, and is what ``sync`` asks for."""
         put(account.root / "p" / "old.jsonl")
-        assert ["old.jsonl"] == take(account.tree, account.sweep(thorough=True))
+        assert ["old.jsonl"] == take(account.tree, account.sweep(care=care))
 
     @pytest.mark.parametrize(("age_ns", "expected"), [(OLD_NS, []), (OLD_NS - 1, ["a.jsonl"])])
     def test_a_day_makes_them_old(self, tmp_path: Path, age_ns: int, expected: list[str]) -> None:
