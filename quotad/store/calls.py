@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
-from quotad.domain.instant import QUARTER, Instant
 from quotad.domain.usage import (
     MessageId,
     RequestId,
@@ -23,13 +24,12 @@ from quotad.domain.usage import (
     merge,
     standing_call,
 )
-from quotad.store.names import ids_of, session_ids
+from quotad.store.logs import measured_ids
+from quotad.store.names import ids_of
+from quotad.store.sums import Row, Sums
 
 Rows: TypeAlias = dict[RequestId, UsageEvent]
 """The rows of one message id."""
-
-_Columns: TypeAlias = tuple[str, Instant, int, int, int, int, int, int, int, int]
-"""From ``request`` to ``cache_read``, as in the tables ``call`` and ``contender``."""
 
 _STORED = """
     SELECT call.key, call.contested, call.message, call.request, call.at, session.name, model.name,
@@ -49,71 +49,69 @@ _CONTENDERS = """
                      JOIN place ON place.id = contender.cwd
      WHERE contender.key = ?"""
 
-_INSERT = """
-    INSERT INTO call (key, contested, message, request, at, session, model, cwd, sidechain,
-                      input, output, cache_write, cache_read)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_INSERT_INTO = """
+    INSERT OR FAIL INTO call (key, contested, message, request, at, session, model, cwd, sidechain,
+                              input, output, cache_write, cache_read)"""
+
+ROWS_AT_ONCE = 64
+"""So many rows make one statement: SQLite's work for each is a third less, and it lets go of the interpreter
+once, not 64 times. Their parameters are fewer than any SQLite allows."""
+
+
+def _insert_of(rows: int) -> str:
+    """A statement that stores so many rows, but those whose keys are known.
+
+    Should one fail, the transaction is undone, all of it: without FAIL, SQLite would copy each page that it
+    touches to be able to undo the statement alone.
+    """
+    row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    return f"{_INSERT_INTO} VALUES {', '.join([row] * rows)} ON CONFLICT (key) DO NOTHING"
+
+
+_INSERT, _INSERT_MANY = _insert_of(1), _insert_of(ROWS_AT_ONCE)
+
+_LATEST = "SELECT key FROM call ORDER BY id DESC LIMIT ?"
 
 _UPDATE = """
-    UPDATE call SET contested = ?, request = ?, at = ?, session = ?, model = ?, cwd = ?, sidechain = ?,
-                    input = ?, output = ?, cache_write = ?, cache_read = ?
-     WHERE key = ?"""
+    UPDATE call SET contested = ?2, request = ?4, at = ?5, session = ?6, model = ?7, cwd = ?8, sidechain = ?9,
+                    input = ?10, output = ?11, cache_write = ?12, cache_read = ?13
+     WHERE key = ?1"""
 
 _CONTEND = """
     INSERT OR REPLACE INTO contender (key, request, at, session, model, cwd, sidechain,
                                       input, output, cache_write, cache_read)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-
-_MOVE_SUM = """
-    INSERT INTO rollup (account, model, bucket, session, input, output, cache_write, cache_read, messages)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (account, model, bucket, session) DO UPDATE SET
-        input = input + excluded.input, output = output + excluded.output,
-        cache_write = cache_write + excluded.cache_write, cache_read = cache_read + excluded.cache_read,
-        messages = messages + excluded.messages"""
-
-_DROP_EMPTY_SUM = """
-    DELETE FROM rollup WHERE account = ? AND model = ? AND bucket = ? AND session = ? AND messages = 0"""
+    VALUES (?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"""
 
 
 class _Ids(NamedTuple):
-    """The ids of every name that a batch's usage events bear."""
+    """The ids of every name that some usage events bear."""
 
     sessions: Mapping[SessionId, int]
     models: Mapping[str, int]
     places: Mapping[str, int]
 
-    def columns(self, event: UsageEvent) -> _Columns:
-        _, request, at, session, model, cwd, sidechain, (one, two, three, four) = event
-        session_id, model_id, place_id = self.sessions[session], self.models[model], self.places[cwd]
+    def rows(self, calls: Iterable[tuple[int, UsageEvent]], contested: Literal[0, 1] = 0) -> list[Row]:
+        """What is written of calls, each with its key."""
+        sessions, models, places = self
         # sqlite3 asks for an adapter for each bool, which costs as much as the rest of the row.
-        return (request, at, session_id, model_id, place_id, 1 if sidechain else 0, one, two, three, four)
-
-
-class _Sums:
-    """By how much the sums of the quarter hours move in one transaction."""
-
-    def __init__(self) -> None:
-        self._moves: dict[tuple[int, int, int], list[int]] = {}
-
-    def move(self, call: _Columns, sign: Literal[1, -1]) -> None:
-        """Adds a call to the sums, or takes it away."""
-        _, at, session, model, _, _, one, two, three, four = call
-        place = (model, at // QUARTER, session)
-        moves = self._moves.get(place)
-        if moves is None:
-            moves = self._moves[place] = [0, 0, 0, 0, 0]
-        moves[0] += sign * one
-        moves[1] += sign * two
-        moves[2] += sign * three
-        moves[3] += sign * four
-        moves[4] += sign
-
-    def write(self, db: sqlite3.Connection, account: int) -> None:
-        moves = [(account, *place, *move) for place, move in sorted(self._moves.items()) if any(move)]
-        db.executemany(_MOVE_SUM, moves)
-        # Only where calls went away can nothing be left.
-        db.executemany(_DROP_EMPTY_SUM, [move[:4] for move in moves if move[-1] < 0])
+        return [
+            (
+                key,
+                contested,
+                message,
+                request,
+                at,
+                sessions[session],
+                models[model],
+                places[cwd],
+                1 if sidechain else 0,
+                one,
+                two,
+                three,
+                four,
+            )
+            for key, (message, request, at, session, model, cwd, sidechain, (one, two, three, four)) in calls
+        ]
 
 
 class _Known(NamedTuple):
@@ -128,42 +126,70 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
 
     Gives the rows, as they are now, of the calls that were stored before.
     """
-    heard, several = _heard(account, usage)
-    keys = sorted(heard)
-    known = _known(db, keys)
-    ids = _ids(db, account, [*usage, *(row for was in known.values() for row in was.rows.values())])
-    sums = _Sums()
+    keys = _keys(account, usage)
+    alone = dict(zip(keys, usage, strict=True))
+    others = [(key, event) for key, event in zip(keys, usage, strict=True) if alone[key] is not event]
+    others += [(key, alone.pop(key)) for key in {key for key, _ in others}]
+    sums = Sums()
+    # Nearly all messages are new and have one row: nothing is asked about them, the index finds out anyway.
+    whole = len(alone) - len(alone) % ROWS_AT_ONCE
+    if whole:
+        rows = _ids(db, account, alone.values()).rows(islice(alone.items(), whole))
+        known = _insert(db, rows)
+        sums.add([row for row in rows if row[0] not in known] if known else rows)
+        others += [(key, alone[key]) for key in known]
+    others += islice(alone.items(), whole, None)
+    met = _merge(db, account, others, sums)
+    sums.write(db, account)
+    return met
+
+
+def _insert(db: sqlite3.Connection, rows: Sequence[Row]) -> set[int]:
+    """Stores those rows whose keys are not known, and gives the keys of the others."""
+    known: set[int] = set()
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[begin : begin + ROWS_AT_ONCE]
+        values: list[int | str] = []
+        for row in some:
+            values += row
+        added = db.execute(_INSERT_MANY, values).rowcount
+        if added < ROWS_AT_ONCE:
+            known |= {row[0] for row in some}.difference(key for (key,) in db.execute(_LATEST, (added,)))
+    return known
+
+
+def _merge(
+    db: sqlite3.Connection, account: int, usage: Collection[tuple[int, UsageEvent]], sums: Sums
+) -> list[UsageEvent]:
+    """Merges events, each with its key, into what is stored, and gives the rows of the calls that were."""
+    heard: defaultdict[int, Rows] = defaultdict(dict)
+    for key, event in usage:
+        _join(heard[key], event)
+    known = _known(db, heard)
+    stored = [row for was in known.values() for row in was.rows.values()]
+    ids = _ids(db, account, [*stored, *(event for _, event in usage)])
     met: list[UsageEvent] = []
-    fresh: list[tuple[int | str, ...]] = []
-    changed: list[tuple[int | str, ...]] = []
-    contending: list[tuple[int | str, ...]] = []
-    for key in keys:
-        call = heard[key]
+    fresh: list[Row] = []
+    changed: list[Row] = []
+    contending: list[Row] = []
+    for key, rows in heard.items():
         was = known.get(key)
-        contested = 0
-        # Nearly all messages are new and have one row: all else is for the few others.
-        if was is not None or key in several:
-            rows = several.get(key) or {call.request: call}
-            if was is not None:
-                rows = _joined(was.rows, rows)
-                met += rows.values()
-                if rows == was.rows:
-                    continue
-            call = standing_call(rows.values())
-            if len(rows) > 1:
-                contested = 1
-                contending += ((key, *ids.columns(row)) for row in rows.values())
-        columns = ids.columns(call)
-        sums.move(columns, 1)
-        if was is None:
-            fresh.append((key, contested, call.message, *columns))
-        else:
-            sums.move(ids.columns(was.call), -1)
-            changed.append((contested, *columns, key))
+        if was is not None:
+            for row in was.rows.values():
+                _join(rows, row)
+            met += rows.values()
+            if rows == was.rows:
+                continue
+            sums.take(*ids.rows([(key, was.call)]))
+        contested: Literal[0, 1] = 1 if len(rows) > 1 else 0
+        if contested:
+            contending += ids.rows([(key, row) for row in rows.values()], contested)
+        (fresh if was is None else changed).extend(ids.rows([(key, standing_call(rows.values()))], contested))
     db.executemany(_INSERT, fresh)
     db.executemany(_UPDATE, changed)
     db.executemany(_CONTEND, contending)
-    sums.write(db, account)
+    sums.add(fresh)
+    sums.add(changed)
     return met
 
 
@@ -190,47 +216,30 @@ def usage_event(  # noqa: PLR0913, PLR0917 - one parameter a column
     )
 
 
-def _keys(account: int, messages: Iterable[MessageId]) -> tuple[int, ...]:
-    """64 bits for each of an account's message ids, as SQLite's signed integers.
+def _keys(account: int, usage: Iterable[UsageEvent]) -> tuple[int, ...]:
+    """64 bits for each event's message id and its account, as SQLite's signed integers.
 
     That any two of five million ids share a key has a probability of one in a million; they would be one
     call.
     """
-    owner = b"%d " % account
-    digests = [blake2b(owner + message.encode(), digest_size=8).digest() for message in messages]
+    owner = blake2b(b"%d " % account, digest_size=8)
+    digests: list[bytes] = []
+    for event in usage:
+        digest = owner.copy()  # a third cheaper than a new one
+        digest.update(event.message.encode())
+        digests.append(digest.digest())
     return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
 
-def _heard(account: int, usage: Iterable[UsageEvent]) -> tuple[dict[int, UsageEvent], dict[int, Rows]]:
-    """By key, the first row of each message id, and all rows of the few that have several."""
-    first: dict[MessageId, UsageEvent] = {}
-    several: dict[MessageId, Rows] = {}
-    for event in usage:
-        message, request = event[:2]
-        row = first.setdefault(message, event)
-        if row is event:
-            continue
-        if message not in several and row.request == request:
-            first[message] = merge(row, event)
-            continue
-        rows = several.setdefault(message, {row.request: row})
-        rows[request] = merge(rows[request], event) if request in rows else event
-    keys = dict(zip(first, _keys(account, first), strict=True))
-    heard = dict(zip(keys.values(), first.values(), strict=True))
-    return heard, {keys[message]: rows for message, rows in several.items()}
+def _join(rows: Rows, row: UsageEvent) -> None:
+    """Adds a row to those of its message id."""
+    seen = rows.get(row.request)
+    rows[row.request] = row if seen is None else merge(seen, row)
 
 
-def _joined(one: Rows, other: Rows) -> Rows:
-    joined = dict(one)
-    for request, row in other.items():
-        seen = joined.get(request)
-        joined[request] = row if seen is None else merge(seen, row)
-    return joined
-
-
-def _known(db: sqlite3.Connection, keys: list[int]) -> dict[int, _Known]:
+def _known(db: sqlite3.Connection, keys: Iterable[int]) -> dict[int, _Known]:
     known: dict[int, _Known] = {}
-    for key, contested, *columns in db.execute(_STORED, (json.dumps(keys),)).fetchall():
+    for key, contested, *columns in db.execute(_STORED, (json.dumps(list(keys)),)).fetchall():
         call = usage_event(*columns)
         rows = contenders(db, key) if contested else [call]
         known[key] = _Known({row.request: row for row in rows}, call)
@@ -242,9 +251,9 @@ def contenders(db: sqlite3.Connection, key: int) -> list[UsageEvent]:
     return [usage_event(*columns) for columns in db.execute(_CONTENDERS, (key,))]
 
 
-def _ids(db: sqlite3.Connection, account: int, events: list[UsageEvent]) -> _Ids:
+def _ids(db: sqlite3.Connection, account: int, events: Collection[UsageEvent]) -> _Ids:
     return _Ids(
-        session_ids(db, account, {event.session for event in events}),
+        measured_ids(db, account, dict.fromkeys([event.session for event in events])),
         ids_of(db, "model", {event.model for event in events}),
         ids_of(db, "place", {event.cwd for event in events}),
     )

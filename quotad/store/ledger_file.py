@@ -27,7 +27,7 @@ from quotad.store.calls import take_usage
 from quotad.store.cursors import cursors_of, forget_cursors, take_cursors
 from quotad.store.damage import create, is_damage, is_damaged, put_aside
 from quotad.store.events import events_of, keep_event
-from quotad.store.logs import measure, take_logs
+from quotad.store.logs import take_logs
 from quotad.store.names import account_id
 from quotad.store.retention import kept_since
 from quotad.store.runs import forget_run, keep_run, runs_of
@@ -97,10 +97,7 @@ class LedgerFile:
             account = account_id(db, batch.account)
             since = kept_since(db, account)
             usage = [event for event in batch.usage if event.at >= since]
-            known: list[UsageEvent] = []
-            if usage:
-                known = take_usage(db, account, usage)
-                measure(db, account, {event.session for event in usage})
+            known = take_usage(db, account, usage) if usage else []
             take_logs(db, account, [event for event in batch.logs if event.at >= since])
             db.executemany(
                 _READ,

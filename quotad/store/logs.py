@@ -14,7 +14,9 @@ from quotad.domain.session import LogEvent, LogKind
 from quotad.domain.usage import SessionId
 from quotad.store.names import ids_of, session_ids
 
-_MEASURE = "UPDATE session SET measured = 1 WHERE id = ? AND measured = 0"
+_FIND_SESSION = "SELECT id, measured FROM session WHERE name = ? AND account = ?"
+_ADD_MEASURED = "INSERT INTO session (name, account, measured) VALUES (?, ?, 1)"
+_MEASURE = "UPDATE session SET measured = 1 WHERE id = ?"
 _DROP_ESTIMATES = "UPDATE log_event SET counts = 0 WHERE session = ? AND counts = 1"
 
 # Of two lines of one key the earlier stands, so that it does not matter which came first.
@@ -28,15 +30,26 @@ _TAKE = """
      WHERE excluded.at < log_event.at"""
 
 
-def measure(db: sqlite3.Connection, account: int, sessions: Iterable[SessionId]) -> None:
-    """Usage lines bear these sessions' ids: from now on their tool results count nothing."""
-    for session in session_ids(db, account, sessions).values():
-        if db.execute(_MEASURE, (session,)).rowcount:
-            db.execute(_DROP_ESTIMATES, (session,))
+def measured_ids(db: sqlite3.Connection, account: int, sessions: Iterable[SessionId]) -> dict[SessionId, int]:
+    """The ids of sessions that usage lines bear: from now on their tool results count nothing."""
+    return {name: _measured_id(db, account, name) for name in sessions}
+
+
+def _measured_id(db: sqlite3.Connection, account: int, name: SessionId) -> int:
+    row: tuple[int, int] | None = db.execute(_FIND_SESSION, (name, account)).fetchone()
+    if row is None:
+        added = db.execute(_ADD_MEASURED, (name, account)).lastrowid
+        assert added is not None, "a row was just added"
+        return added
+    session, measured = row
+    if not measured:
+        db.execute(_MEASURE, (session,))
+        db.execute(_DROP_ESTIMATES, (session,))
+    return session
 
 
 def take_logs(db: sqlite3.Connection, account: int, logs: Collection[LogEvent]) -> None:
-    """Adds the log events that are not there yet; after ``measure``, in the same transaction."""
+    """Adds the log events that are not there yet; after usage, in the same transaction."""
     if not logs:
         return
     sessions = session_ids(db, account, {event.session for event in logs})

@@ -119,6 +119,34 @@ def test_the_ledger_is_a_function_of_the_set_of_lines(delivery: Delivery) -> Non
         assert_holds(db, some)
 
 
+def test_of_a_crowd_those_that_were_known_are_merged() -> None:
+    """Whether a call is new is told apart within a crowd of them, and its rows are given if it is not."""
+    first = [call(f"m{number}", at=T0 + number) for number in range(200)]
+    second = [call(f"m{number}", at=T0 + number, output=11) for number in range(100, 300)]
+    second += [call(f"m{number}", request="fork", at=T0 + number + 1) for number in (5, 150, 250)]
+    db = in_memory()
+    with closing(LedgerFile(db)) as ledger:
+        assert [] == ledger.append(Batch(ANA, usage=first))
+        known = ledger.append(Batch(ANA, usage=second))
+        assert {"m5", *(f"m{number}" for number in range(100, 200))} == {row.message for row in known}
+        assert {("m5", 10), ("m150", 11), ("m150", 10)} <= {(row.message, row.tokens.output) for row in known}
+        assert_holds(db, [Line(ANA, event) for event in first + second])
+
+
+@settings(max_examples=50)
+@given(deliveries())
+def test_a_crowd_changes_nothing(delivery: Delivery) -> None:
+    """The same holds of lines that come with hundreds of others, of which some were there before."""
+    some, parts = delivery
+    crowd = [Line(ANA, call(f"crowd-{number}", at=T0 + number)) for number in range(300)]
+    db = in_memory()
+    with closing(LedgerFile(db)) as ledger:
+        for number, (part, _) in enumerate(parts):
+            for batch in batches(part + crowd[number * 40 : number * 40 + 140]):
+                ledger.append(batch)
+        assert_holds(db, some + crowd[: len(parts) * 40 + 100 if parts else 0])
+
+
 # Each example waits a few dozen times for the disk.
 @settings(max_examples=25)
 @given(deliveries())
