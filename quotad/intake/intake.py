@@ -214,6 +214,7 @@ class Intake:
         vanished = files.looked(seen, everywhere=True)
         if vanished:
             await self._ledger.run(lambda ledger: ledger.forget(files.account, vanished))
+        await self._clock.sleep(0)
         return [Waiting(files, one) for one in seen.changed]
 
     async def _catch_up(self) -> None:
