@@ -11,6 +11,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -191,11 +192,11 @@ class Intake:
             self._accounts.append(AccountFiles(place, await self._known(place.account)))
         await self._questions.answered()
         await self._look_at_caches()
-        found = [
-            one
-            for files in self._accounts
-            for one in await self._compare(files, await self._scan(files, Care.EVERYTHING))
-        ]
+        found: list[Waiting] = []
+        for files in self._accounts:
+            changed, vanished = await self._compare(files, await self._scan(files, Care.EVERYTHING))
+            found += changed
+            await self._drop_cursors(files, vanished)
         found.sort(key=lambda one: one.found.stamp.mtime_ns, reverse=True)
         await self._clock.sleep(0)
         self._backlog.add(found)
@@ -209,13 +210,18 @@ class Intake:
         look = partial(files.tree.scan, self._clock.file_time_ns(), care)
         return await asyncio.get_running_loop().run_in_executor(self._scanner, look)
 
-    async def _compare(self, files: AccountFiles, scan: Scan) -> list[Waiting]:
+    async def _compare(self, files: AccountFiles, scan: Scan) -> tuple[list[Waiting], Sequence[str]]:
+        """What changed, and what vanished of what was taken in."""
         seen = await completed(files.tree.compare(scan), self._clock)
         vanished = files.looked(seen, everywhere=True)
-        if vanished:
-            await self._ledger.run(lambda ledger: ledger.forget(files.account, vanished))
         await self._clock.sleep(0)
-        return [Waiting(files, one) for one in seen.changed]
+        return [Waiting(files, one) for one in seen.changed], vanished
+
+    async def _drop_cursors(self, files: AccountFiles, vanished: Sequence[str]) -> None:
+        """Drop the cursors of files that are gone; what the disk does not take the next daemon drops."""
+        if vanished:
+            with suppress(sqlite3.Error):
+                await self._ledger.run(lambda ledger: ledger.forget(files.account, vanished))
 
     async def _catch_up(self) -> None:
         while True:
@@ -305,11 +311,13 @@ class Intake:
         for files in self._accounts:
             scan = await self._scan(files, care)
             async with self._looking:
-                found = await self._compare(files, scan)
-                if len(found) > LIVE_FILES_MAX:
-                    self._backlog.add(found)
+                changed, vanished = await self._compare(files, scan)
+                if len(changed) > LIVE_FILES_MAX:
+                    self._backlog.add(changed)
                 else:
-                    await self._take(files, [one.found for one in found])
+                    await self._take(files, [one.found for one in changed])
+            # Not while everybody who asks waits for the look: the ledger may be at something else.
+            await self._drop_cursors(files, vanished)
         self._tell_unreadable()
 
     async def _look_at_caches(self) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.daemon.clocks import FastClock
 from tests.daemon.notices import all_said, configure, heard, thresholds
 from tests.daemon.process import QUOTAD, Failed, Place, wait_until
-from tests.daemon.work import spend
+from tests.daemon.work import spend, transcript
 
 OFTEN = {"WATCHDOG_USEC": "200000"}
 SIZE = "size=8m,mode=0700"
@@ -101,6 +101,28 @@ def test_the_count_goes_on_and_is_written_down_later(place: Place) -> None:
             all_said(quotad)
     assert 1 == thresholds(place).count(50)
     assert ["problem", "threshold"] == sorted({notice["kind"] for notice in heard(place)})
+
+
+def test_a_file_that_vanishes_while_the_disk_is_full_harms_nothing(place: Place) -> None:
+    """That it is gone need not be written down at once."""
+    with small_disk(place.state) as disk:
+        program = disk.inside(QUOTAD)
+        with place.running(program=program, extra=OFTEN) as quotad:
+            spend(place, 10, session="kept")
+            spend(place, 20, session="gone")
+            quotad.sync()
+            disk.fill()
+            # What is left of the ledger's own room is taken, too.
+            for _ in range(100):
+                spend(place, 1, session="kept")
+            wait_until(lambda: "ledger-unavailable" in quotad.problems())
+            transcript(place, "gone").unlink()
+            quotad.sync()
+            assert 130 == quotad.window()["spent"]
+            disk.make_room()
+            wait_until(lambda: {} == quotad.problems())
+            quotad.sync()
+            assert 130 == sum(row["spent"] for row in quotad.history("model"))
 
 
 def test_an_end_while_the_disk_is_full_costs_time_and_no_token(place: Place) -> None:
