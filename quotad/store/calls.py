@@ -10,7 +10,7 @@ import json
 import sqlite3
 import struct
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
@@ -25,7 +25,7 @@ from quotad.domain.usage import (
     standing_call,
 )
 from quotad.store.logs import measured_ids
-from quotad.store.names import ids_of
+from quotad.store.names import Ids, ids_of
 from quotad.store.sums import Row, Sums
 
 Rows: TypeAlias = dict[RequestId, UsageEvent]
@@ -83,12 +83,12 @@ _CONTEND = """
     VALUES (?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"""
 
 
-class _Ids(NamedTuple):
-    """The ids of every name that some usage events bear."""
+class _Names(NamedTuple):
+    """The ids of every name that usage events bear."""
 
-    sessions: Mapping[SessionId, int]
-    models: Mapping[str, int]
-    places: Mapping[str, int]
+    sessions: Ids
+    models: Ids
+    places: Ids
 
     def rows(self, calls: Iterable[tuple[int, UsageEvent]], contested: Literal[0, 1] = 0) -> list[Row]:
         """What is written of calls, each with its key."""
@@ -130,16 +130,17 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
     alone = dict(zip(keys, usage, strict=True))
     others = [(key, event) for key, event in zip(keys, usage, strict=True) if alone[key] is not event]
     others += [(key, alone.pop(key)) for key in {key for key, _ in others}]
+    names = _Names(measured_ids(db, account), ids_of(db, "model"), ids_of(db, "place"))
     sums = Sums()
     # Nearly all messages are new and have one row: nothing is asked about them, the index finds out anyway.
     whole = len(alone) - len(alone) % ROWS_AT_ONCE
     if whole:
-        rows = _ids(db, account, alone.values()).rows(islice(alone.items(), whole))
+        rows = names.rows(islice(alone.items(), whole))
         known = _insert(db, rows)
         sums.add([row for row in rows if row[0] not in known] if known else rows)
         others += [(key, alone[key]) for key in known]
     others += islice(alone.items(), whole, None)
-    met = _merge(db, account, others, sums)
+    met = _merge(db, others, names, sums)
     sums.write(db, account)
     return met
 
@@ -159,15 +160,14 @@ def _insert(db: sqlite3.Connection, rows: Sequence[Row]) -> set[int]:
 
 
 def _merge(
-    db: sqlite3.Connection, account: int, usage: Collection[tuple[int, UsageEvent]], sums: Sums
+    db: sqlite3.Connection, usage: Iterable[tuple[int, UsageEvent]], names: _Names, sums: Sums
 ) -> list[UsageEvent]:
     """Merges events, each with its key, into what is stored, and gives the rows of the calls that were."""
     heard: defaultdict[int, Rows] = defaultdict(dict)
     for key, event in usage:
         _join(heard[key], event)
+        names.sessions.meet(event.session)  # whatever becomes of the line
     known = _known(db, heard)
-    stored = [row for was in known.values() for row in was.rows.values()]
-    ids = _ids(db, account, [*stored, *(event for _, event in usage)])
     met: list[UsageEvent] = []
     fresh: list[Row] = []
     changed: list[Row] = []
@@ -180,11 +180,13 @@ def _merge(
             met += rows.values()
             if rows == was.rows:
                 continue
-            sums.take(*ids.rows([(key, was.call)]))
+            sums.take(*names.rows([(key, was.call)]))
         contested: Literal[0, 1] = 1 if len(rows) > 1 else 0
         if contested:
-            contending += ids.rows([(key, row) for row in rows.values()], contested)
-        (fresh if was is None else changed).extend(ids.rows([(key, standing_call(rows.values()))], contested))
+            contending += names.rows([(key, row) for row in rows.values()], contested)
+        (fresh if was is None else changed).extend(
+            names.rows([(key, standing_call(rows.values()))], contested)
+        )
     db.executemany(_INSERT, fresh)
     db.executemany(_UPDATE, changed)
     db.executemany(_CONTEND, contending)
@@ -249,11 +251,3 @@ def _known(db: sqlite3.Connection, keys: Iterable[int]) -> dict[int, _Known]:
 def contenders(db: sqlite3.Connection, key: int) -> list[UsageEvent]:
     """All rows of a message id that came under several request ids."""
     return [usage_event(*columns) for columns in db.execute(_CONTENDERS, (key,))]
-
-
-def _ids(db: sqlite3.Connection, account: int, events: Collection[UsageEvent]) -> _Ids:
-    return _Ids(
-        measured_ids(db, account, dict.fromkeys([event.session for event in events])),
-        ids_of(db, "model", {event.model for event in events}),
-        ids_of(db, "place", {event.cwd for event in events}),
-    )

@@ -7,12 +7,11 @@ written at the event, so that years of logs of measured sessions cost nothing wh
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from hashlib import blake2b
 
 from quotad.domain.session import LogEvent, LogKind
-from quotad.domain.usage import SessionId
-from quotad.store.names import ids_of, session_ids
+from quotad.store.names import Ids, ids_of, session_ids
 
 _FIND_SESSION = "SELECT id, measured FROM session WHERE name = ? AND account = ?"
 _ADD_MEASURED = "INSERT INTO session (name, account, measured) VALUES (?, ?, 1)"
@@ -30,12 +29,12 @@ _TAKE = """
      WHERE excluded.at < log_event.at"""
 
 
-def measured_ids(db: sqlite3.Connection, account: int, sessions: Iterable[SessionId]) -> dict[SessionId, int]:
+def measured_ids(db: sqlite3.Connection, account: int) -> Ids:
     """The ids of sessions that usage lines bear: from now on their tool results count nothing."""
-    return {name: _measured_id(db, account, name) for name in sessions}
+    return Ids(lambda name: _measured_id(db, account, name))
 
 
-def _measured_id(db: sqlite3.Connection, account: int, name: SessionId) -> int:
+def _measured_id(db: sqlite3.Connection, account: int, name: str) -> int:
     row: tuple[int, int] | None = db.execute(_FIND_SESSION, (name, account)).fetchone()
     if row is None:
         added = db.execute(_ADD_MEASURED, (name, account)).lastrowid
@@ -52,9 +51,7 @@ def take_logs(db: sqlite3.Connection, account: int, logs: Collection[LogEvent]) 
     """Adds the log events that are not there yet; after usage, in the same transaction."""
     if not logs:
         return
-    sessions = session_ids(db, account, {event.session for event in logs})
-    tools = ids_of(db, "tool", {event.tool for event in logs})
-    places = ids_of(db, "place", {event.cwd for event in logs})
+    sessions, tools, places = session_ids(db, account), ids_of(db, "tool"), ids_of(db, "place")
     db.executemany(
         _TAKE,
         (

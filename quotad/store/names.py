@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from quotad.domain.usage import AccountId, SessionId
+from quotad.domain.usage import AccountId
 
 NameTable: TypeAlias = Literal["model", "place", "tool"]
 
@@ -31,10 +31,27 @@ _ADD_SESSION = "INSERT INTO session (name, account) VALUES (?, ?)"
 _FIND_SESSION = "SELECT id FROM session WHERE name = ? AND account = ?"
 
 
-def ids_of(db: sqlite3.Connection, table: NameTable, names: Iterable[str]) -> dict[str, int]:
-    """The id of each name, given now to those that had none."""
+class Ids(dict[str, int]):
+    """Ids by name, each looked up, or given, when it is asked for first; for one transaction."""
+
+    def __init__(self, id_of: Callable[[str], int]) -> None:
+        super().__init__()
+        self._id_of = id_of
+
+    def __missing__(self, name: str) -> int:
+        self.meet(name)
+        return self[name]
+
+    def meet(self, name: str) -> None:
+        """Looks the name up though nobody needs its id."""
+        if name not in self:
+            self[name] = self._id_of(name)
+
+
+def ids_of(db: sqlite3.Connection, table: NameTable) -> Ids:
+    """The ids of a table's names."""
     find, add = _FIND[table], _ADD[table]
-    return {name: _id(db, find, add, (name,)) for name in sorted(set(names))}
+    return Ids(lambda name: _id(db, find, add, (name,)))
 
 
 def _id(db: sqlite3.Connection, find: str, add: str, name: tuple[str | bytes | int, ...]) -> int:
@@ -63,6 +80,6 @@ def known_account(db: sqlite3.Connection, account: AccountId) -> int | None:
     return row[0] if row else None
 
 
-def session_ids(db: sqlite3.Connection, account: int, names: Iterable[SessionId]) -> dict[SessionId, int]:
-    """The id of each of the account's sessions, given now to those that had none."""
-    return {name: _id(db, _FIND_SESSION, _ADD_SESSION, (name, account)) for name in sorted(set(names))}
+def session_ids(db: sqlite3.Connection, account: int) -> Ids:
+    """The ids of the account's sessions."""
+    return Ids(lambda name: _id(db, _FIND_SESSION, _ADD_SESSION, (name, account)))
