@@ -95,7 +95,7 @@ class Backlog:
 
     async def _read_since(self, since_ns: int) -> None:
         """Read what waits and changed since then."""
-        self._readers.prepare(sum(_rest(one) for one in self._waiting if _is_of(one, since_ns)))
+        self._readers.prepare(_rest(one) for one in self._waiting if _is_of(one, since_ns))
         async with asyncio.TaskGroup() as tasks:
             for _ in range(ORDERS):
                 tasks.create_task(self._read_on(since_ns))

@@ -7,8 +7,9 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 
 import msgspec
 
@@ -37,9 +38,10 @@ class Readers:
         self._process: _Process | None = None
         self._apart = False
 
-    def prepare(self, size_bytes: int) -> None:
-        """Be told how much is to be read, until ``rest``."""
-        self._apart = size_bytes >= PROCESS_BYTES and _processors() > 1 and bool(sys.executable)
+    def prepare(self, sizes: Iterable[int]) -> None:
+        """Be told how many bytes each file is to bring, until ``rest``; of thousands not all are asked."""
+        are_much = any(size_bytes >= PROCESS_BYTES for size_bytes in accumulate(sizes))
+        self._apart = are_much and _processors() > 1 and bool(sys.executable)
 
     async def read(self, account: AccountId, orders: Sequence[Order]) -> Taken:
         """What the files hold; see ``reading.read``."""

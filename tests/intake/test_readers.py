@@ -46,7 +46,7 @@ async def reading_apart() -> AsyncIterator[Readers]:
     """Readers that have much to read, of which nothing stays."""
     readers = Readers()
     try:
-        readers.prepare(PROCESS_BYTES)
+        readers.prepare([PROCESS_BYTES - 1, 1])
         yield readers
     finally:
         await asyncio.to_thread(readers.close)
@@ -137,7 +137,7 @@ async def test_a_little_is_read_without_another_process() -> None:
         await readers.read(ANA, orders())
         await readers.rest()
         assert [] == children()
-        readers.prepare(PROCESS_BYTES - 1)
+        readers.prepare([PROCESS_BYTES - 2, 1])
         await readers.read(ANA, orders())
         assert [] == children()
 
