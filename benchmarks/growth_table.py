@@ -94,6 +94,6 @@ _WHY = {
     "reply": "more sessions are open at the end of a larger corpus, and all are in the answer",
     "status": "the hot files are looked at before each answer, and a larger corpus has more of them",
     "line": "the standing holds what the longest window can still need, and more was used in it",
-    "peak": "processes that read are started where there is much to read, and each is a Python of its own",
+    "peak": "where there is much to read a process is started for it, a Python of its own",
     "memory": "the cursors of all files and the calls of the longest window are in memory",
 }
