@@ -26,7 +26,7 @@ _MARKER = b'"usage"'
 _NO_REQUEST = RequestId("")
 _TYPE = b'"type":"'
 _OF_CALL = (b'assistant"', b'progress"')
-_OF_USER = b'{"role":"user"'
+_OF_USER = b'"message":{"role":"user"'
 _HEAD_BYTES = 600
 _LONG_LINE_BYTES = 3_000
 """Longer lines are looked through only if their heads do not say that they are no call's: what tools have
@@ -171,7 +171,7 @@ def _is_of_another_type(block: bytes, start: int) -> bool:
         return False
     at = block.find(_TYPE, start, inner)
     if at < 0:
-        return block.startswith(_OF_USER, inner)
+        return block.startswith(_OF_USER, inner - _OF_USER.index(b"{"))
     return not block.startswith(_OF_CALL, at + len(_TYPE))
 
 

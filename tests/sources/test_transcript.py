@@ -303,6 +303,16 @@ def test_a_tool_result_s_usage_is_not_counted() -> None:
     assert Counts(1, 0) == counts
 
 
+def test_a_long_line_is_a_user_s_if_its_message_is() -> None:
+    """Not for what stands in another field before its type: releases add fields wherever they like."""
+    usage = {"output_tokens": 5}
+    called = assistant(usage, message={"content": [{"type": "text", "text": "long " * 1_000}]})
+    user = {"message": {"role": "user", "content": "long " * 1_000}, "type": "user", "usage": usage}
+    written = block({"origin": {"role": "user"}, **called}, user).replace(b'": ', b'":')
+    batch, counts = decoded(written)
+    assert ([5], Counts(2, 0)) == ([one.tokens.output for one in batch.usage], counts)
+
+
 def limit_hit(text: object, **fields: object) -> dict[str, Any]:
     """Claude Code's own words in the place of an answer, with ``text`` as their content."""
     line = assistant(
