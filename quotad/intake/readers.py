@@ -45,9 +45,7 @@ class Readers:
 
     async def read(self, account: AccountId, orders: Sequence[Order]) -> Taken:
         """What the files hold; see ``reading.read``."""
-        apart = self._apart and all(order.is_plain for order in orders)
-        work = self._read_apart if apart else read
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, account, orders)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, account, orders)
 
     async def rest(self) -> None:
         """There is nothing more to be read for now: the process ends."""
@@ -59,7 +57,10 @@ class Readers:
         self._thread.shutdown()
         self._dismiss()
 
-    def _read_apart(self, account: AccountId, orders: Sequence[Order]) -> Taken:
+    def _read(self, account: AccountId, orders: Sequence[Order]) -> Taken:
+        # Asked when its turn comes: the order before may have found that there can be no process.
+        if not self._apart or not all(order.is_plain for order in orders):
+            return read(account, orders)
         try:
             if self._process is None:
                 self._process = _Process()

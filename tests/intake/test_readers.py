@@ -118,6 +118,19 @@ async def test_a_process_that_is_killed_loses_nothing() -> None:
         assert [] == children()
 
 
+async def test_an_order_that_waits_while_the_process_dies_is_read_here_too() -> None:
+    """What killed one would kill the next, whether or not the order was there already."""
+    whole = read(ANA, orders())
+    async with reading_apart() as readers:
+        await readers.read(ANA, orders())
+        (pid,) = children()
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(readers.read(ANA, orders())) for _ in range(2)]
+        assert [] == children()
+    assert [whole, whole] == [one.result() for one in asked]
+
+
 async def test_session_logs_and_paths_that_are_no_text_are_read_here(tmp_path: Path) -> None:
     """A log's decoder numbers its lines, and a message holds text: neither goes to another process."""
     odd = tmp_path / os.fsdecode(b"odd-\xff.jsonl")
