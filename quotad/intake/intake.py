@@ -192,16 +192,22 @@ class Intake:
             self._accounts.append(AccountFiles(place, await self._known(place.account)))
         await self._questions.answered()
         await self._look_at_caches()
+        scans = [(files, await self._scan(files, Care.EVERYTHING)) for files in self._accounts]
         found: list[Waiting] = []
-        for files in self._accounts:
-            changed, vanished = await self._compare(files, await self._scan(files, Care.EVERYTHING))
-            found += changed
+        gone: list[tuple[AccountFiles, Sequence[str]]] = []
+        # After a change of settings others ask already; what they found unread they would read at once.
+        async with self._looking:
+            for files, scan in scans:
+                changed, vanished = await self._compare(files, scan)
+                found += changed
+                gone.append((files, vanished))
+            found.sort(key=lambda one: one.found.stamp.mtime_ns, reverse=True)
+            await self._clock.sleep(0)
+            self._backlog.add(found)
+            self.progress.files = len(found)
+            self.progress.bytes = sum(one.found.stamp.size for one in found)
+        for files, vanished in gone:
             await self._drop_cursors(files, vanished)
-        found.sort(key=lambda one: one.found.stamp.mtime_ns, reverse=True)
-        await self._clock.sleep(0)
-        self._backlog.add(found)
-        self.progress.files = len(found)
-        self.progress.bytes = sum(one.found.stamp.size for one in found)
 
     async def _known(self, account: AccountId) -> dict[str, Cursor]:
         return await self._ledger.run(lambda ledger: ledger.cursors(account))

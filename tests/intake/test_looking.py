@@ -18,6 +18,7 @@ from quotad.engine import Engine
 from quotad.intake.files import AccountFiles, Places
 from quotad.intake.intake import AT_ONCE_BYTES_MAX, Intake
 from quotad.sources.scan import OLD_NS, SETTLED_NS
+from quotad.sources.tree import COMPARED_AT_ONCE
 from quotad.store.ledger_file import LedgerFile
 from quotad.store.thread import LedgerThread
 from tests.domain.build import ANA
@@ -40,8 +41,8 @@ def grow(path: Path) -> int:
 
 
 @asynccontextmanager
-async def looking(root: Path, ledger_path: Path) -> AsyncIterator[tuple[Intake, AccountFiles]]:
-    """An intake that has read what is under ``root``, and that nobody tells of changes."""
+async def beginning(root: Path, ledger_path: Path) -> AsyncIterator[Intake]:
+    """An intake that is to read what is under ``root``, and that nobody tells of changes."""
     ledger = LedgerThread(LedgerFile.open(ledger_path, stamp="x"), ledger_path)
 
     def carry(effect: Effect) -> None:
@@ -55,13 +56,35 @@ async def looking(root: Path, ledger_path: Path) -> AsyncIterator[tuple[Intake, 
     try:
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             running = tasks.create_task(intake.read([Places(ANA, (root,), ())]))
-            await intake.caught_up.wait()
-            (files,) = intake.accounts
-            yield intake, files
+            yield intake
             running.cancel()
     finally:
         await asyncio.to_thread(intake.close)
         await asyncio.to_thread(ledger.close)
+
+
+@asynccontextmanager
+async def looking(root: Path, ledger_path: Path) -> AsyncIterator[tuple[Intake, AccountFiles]]:
+    """An intake that has read what is under ``root``, and that nobody tells of changes."""
+    async with beginning(root, ledger_path) as intake:
+        await intake.caught_up.wait()
+        (files,) = intake.accounts
+        yield intake, files
+
+
+async def test_who_asks_at_the_start_reads_nothing_of_what_is_being_laid_out(tmp_path: Path) -> None:
+    """However much changed lately, it is read in its order in the background, and he does not wait for it."""
+    root = tmp_path / "projects"
+    root.mkdir()
+    for number in range(2 * COMPARED_AT_ONCE):
+        (root / f"{number}.jsonl").write_text("{}\n")
+    async with beginning(root, tmp_path / "ledger.db") as intake:
+        while not intake.progress.files:
+            await intake.refresh()
+            assert 0 == sum(files.known for files in intake.accounts)
+            await LateClock().sleep(0)
+        await intake.caught_up.wait()
+        assert [2 * COMPARED_AT_ONCE] == [files.known for files in intake.accounts]
 
 
 async def test_sync_takes_in_what_nobody_told_of_in_an_old_file(tmp_path: Path) -> None:
