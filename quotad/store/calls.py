@@ -73,14 +73,14 @@ _INSERT, _INSERT_MANY = _insert_of(1), _insert_of(ROWS_AT_ONCE)
 _LATEST = "SELECT key FROM call ORDER BY id DESC LIMIT ?"
 
 _UPDATE = """
-    UPDATE call SET contested = ?2, request = ?4, at = ?5, session = ?6, model = ?7, cwd = ?8, sidechain = ?9,
-                    input = ?10, output = ?11, cache_write = ?12, cache_read = ?13
-     WHERE key = ?1"""
+    UPDATE call SET contested = ?, request = ?, at = ?, session = ?, model = ?, cwd = ?, sidechain = ?,
+                    input = ?, output = ?, cache_write = ?, cache_read = ?
+     WHERE key = ?"""
 
 _CONTEND = """
     INSERT OR REPLACE INTO contender (key, request, at, session, model, cwd, sidechain,
                                       input, output, cache_write, cache_read)
-    VALUES (?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"""
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 class _Names(NamedTuple):
@@ -188,8 +188,8 @@ def _merge(
             names.rows([(key, standing_call(rows.values()))], contested)
         )
     db.executemany(_INSERT, fresh)
-    db.executemany(_UPDATE, changed)
-    db.executemany(_CONTEND, contending)
+    db.executemany(_UPDATE, [(contested, *columns, key) for key, contested, _, *columns in changed])
+    db.executemany(_CONTEND, [(key, *columns) for key, _, _, *columns in contending])
     sums.add(fresh)
     sums.add(changed)
     return met
