@@ -71,6 +71,8 @@ class Recorder:
     def begin_again(self) -> None:
         """The files are read from the cursors on disk from now on."""
         self.damaged = False
+        # The disk may take things again: a batch that alone is too much would never be tried otherwise.
+        self._failing = False
         self.lost.clear()
 
     async def settled(self) -> None:

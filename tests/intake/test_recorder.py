@@ -139,6 +139,24 @@ async def test_a_large_batch_is_no_reason_to_let_go(tmp_path: Path) -> None:
         assert (True, len(MANY)) == (desk.recorder.complete, len(await desk.messages()))
 
 
+async def test_a_large_batch_is_tried_again_once_it_is_read_again(tmp_path: Path) -> None:
+    """However much the same batch holds, the ledger takes it as soon as the disk does."""
+    async with desk_in(tmp_path) as desk:
+        await desk.room(FULL)
+        desk.recorder.record(batch_of(*MANY))
+        await desk.clock.asleep.wait()
+        desk.recorder.record(batch_of("too much"))
+        assert desk.recorder.lost.is_set()
+        await desk.room(ROOMY)
+        desk.recorder.begin_again()
+        desk.recorder.record(batch_of(*MANY))
+        assert not desk.recorder.lost.is_set()
+        desk.clock.go_on.set()
+        while not desk.recorder.complete:
+            await desk.recorder.settled()
+        assert MANY == await desk.messages()
+
+
 async def test_the_end_writes_what_waits(tmp_path: Path) -> None:
     """What the disk does not take then is read again at the next start."""
     desk = Desk(tmp_path / "ledger.db")
