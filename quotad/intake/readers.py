@@ -33,7 +33,9 @@ class Readers:
     and every Python is another 20 MB.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, processors: int | None = None) -> None:
+        """``processors``: those that this process may use, unless told otherwise."""
+        self._processors = processors or _processors()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
         self._process: _Process | None = None
         self._apart = False
@@ -41,7 +43,7 @@ class Readers:
     def prepare(self, sizes: Iterable[int]) -> None:
         """Be told how many bytes each file is to bring, until ``rest``; of thousands not all are asked."""
         are_much = any(size_bytes >= PROCESS_BYTES for size_bytes in accumulate(sizes))
-        self._apart = are_much and _processors() > 1 and bool(sys.executable)
+        self._apart = are_much and self._processors > 1 and bool(sys.executable)
 
     async def read(self, account: AccountId, orders: Sequence[Order]) -> Taken:
         """What the files hold; see ``reading.read``."""

@@ -44,7 +44,7 @@ def children() -> list[int]:
 @asynccontextmanager
 async def reading_apart() -> AsyncIterator[Readers]:
     """Readers that have much to read, of which nothing stays."""
-    readers = Readers()
+    readers = Readers(processors=2)
     try:
         readers.prepare([PROCESS_BYTES - 1, 1])
         yield readers
@@ -153,6 +153,15 @@ async def test_a_little_is_read_without_another_process() -> None:
         readers.prepare([PROCESS_BYTES - 2, 1])
         await readers.read(ANA, orders())
         assert [] == children()
+
+
+async def test_on_one_processor_nothing_is_read_apart() -> None:
+    """Two processes would only take turns."""
+    readers = Readers(processors=1)
+    readers.prepare([PROCESS_BYTES])
+    await readers.read(ANA, orders())
+    assert [] == children()
+    await asyncio.to_thread(readers.close)
 
 
 def test_a_stream_that_ends_inside_a_message_is_told_from_one_that_ends() -> None:
