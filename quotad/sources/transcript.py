@@ -180,8 +180,7 @@ def _take(line: bytes, before: _Assistant | None, batch: Batch, zone: tzinfo | N
 
     Raises what ``UNDECODABLE`` lists.
     """
-    if not line.isascii():
-        require_utf8(line)
+    require_utf8(line)
     try:
         outer: _Assistant | _Progress | None = _decode_either(line)
     except UNDECODABLE:
