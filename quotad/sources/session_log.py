@@ -52,12 +52,14 @@ class SessionLogDecoder:
         self._seen: OrderedDict[str, int] = OrderedDict()
 
     def decode(self, block: bytes, batch: Batch) -> Counts:
-        """Take a block of complete lines into ``batch``: log events and the latest instant.
+        """Take the complete lines of a block into ``batch``: log events and the latest instant.
 
-        The counts are returned, not added; foreign lines are added to ``foreign``.
+        What stands behind the last newline is left. The counts are returned, not added; foreign lines are
+        added to ``foreign``.
         """
         lines = malformed = 0
-        for raw in block.split(b"\n"):
+        *whole, _ = block.split(b"\n")
+        for raw in whole:
             line = stripped(raw)
             if not line:
                 continue

@@ -5,7 +5,7 @@ reused at once (FAULTS 0.9), so a place in a file is only kept together with the
 is resumed where its head and the bytes before the offset are what they were, and read from its start
 otherwise. Reading a line again is harmless, since counting is idempotent; missing one is not.
 
-What to read next is decided once, in ``_Reading``, which does no I/O: ``read_file`` serves it with
+What to read next is decided once, in ``LineReader``, which does no I/O: ``read_file`` serves it with
 blocking calls for the bulk of history and for a few lines that a live file grew by, ``follow`` with aiofiles
 for more.
 """
@@ -15,19 +15,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from quotad.domain.cursor import Batch, Cursor
-from quotad.sources.cutter import LineCutter
 from quotad.sources.lines import Counts
 
 Decode: TypeAlias = Callable[[bytes, Batch], Counts]
-"""Decodes a block of complete lines, ending in a newline, into the events of a batch.
+"""Decodes the complete lines of a block into the events of a batch; what is behind the last newline is left.
 
 It adds to ``usage``, ``logs``, ``readings`` and ``latest``. ``lines``, ``malformed`` and ``bytes_read`` are
 added up here from the counts that it returns. It never raises for what a line says.
@@ -37,6 +35,14 @@ CHUNK_BYTES = 256 * 1024
 """One read through aiofiles: iterating over lines was a hundred times slower (FAULTS 0.7)."""
 BLOCK_BYTES = 128 * 1024
 """One blocking read: what was read stays in a processor's own cache until it is decoded."""
+GROWTH = 4
+"""So many times more is read where a line did not end."""
+LINE_BYTES_MAX = 32 * 1024 * 1024
+"""The longest line, without its newline, that is decoded; Claude Code writes lines of many MB."""
+
+_NO_LINES = Counts(0, 0)
+_OVERLONG = Counts(1, 1)
+"""What a line over the limit counts, at the moment it is found to be one."""
 
 HEAD_BYTES_MAX = 1024
 TAIL_BYTES_MAX = 256
@@ -47,16 +53,6 @@ FOLLOW_BYTES_MAX = 4 * 1024 * 1024
 
 UNFINISHED = -1
 """Stands for the mtime in a cursor that stopped early: no file has it, so every scan finds a difference."""
-
-
-class _Scratch(threading.local):
-    """Memory to read into, kept per thread: a fresh piece per file cost up to five times the reading."""
-
-    def __init__(self) -> None:
-        self.buffer = bytearray(BLOCK_BYTES)
-
-
-_scratch = _Scratch()
 
 
 class Span(NamedTuple):
@@ -91,10 +87,9 @@ def read_file(  # noqa: PLR0913 - what to read, where it goes, and how much of i
     """
     opened = _open_regular(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        reading = _Reading(path, os.fstat(opened), decode, batch, _scratch.buffer)
-        memory = memoryview(reading.buffer)
+        reading = LineReader(path, os.fstat(opened), decode, batch, BLOCK_BYTES)
         for span in reading.spans(cursor, limit_bytes, anew):
-            reading.filled = os.preadv(opened, [memory[: span.size]], span.offset)
+            reading.chunk = os.pread(opened, span.size, span.offset)
     finally:
         os.close(opened)
     return reading.cursor()
@@ -113,15 +108,13 @@ async def follow(  # noqa: PLR0913 - as above
     import aiofiles  # noqa: PLC0415 - brings the event loop along, which a process that only reads has no use for
 
     position = 0
-    # Not the thread's memory: when this task is cancelled, a read may still be writing to it.
-    buffer = bytearray(CHUNK_BYTES)
     async with aiofiles.open(path, "rb", buffering=0, opener=_open_regular) as file:
-        reading = _Reading(path, os.fstat(file.fileno()), decode, batch, buffer)
+        reading = LineReader(path, os.fstat(file.fileno()), decode, batch, CHUNK_BYTES)
         for span in reading.spans(cursor, limit_bytes, anew):
             if span.offset != position:  # each call is a hop to a thread and back
                 await file.seek(span.offset)
-            reading.filled = await file.readinto(memoryview(reading.buffer)[: span.size]) or 0
-            position = span.offset + reading.filled
+            reading.chunk = await file.read(span.size)
+            position = span.offset + len(reading.chunk)
     return reading.cursor()
 
 
@@ -134,24 +127,31 @@ def _open_regular(path: str, flags: int) -> int:
     return opened
 
 
-class _Reading(Struct):
+class LineReader(Struct):
     """One reading of one file, without the I/O: what is wanted next, and what has come of it.
 
     ``file`` is what was known of it before the first read, and nothing behind its size is read: what is
     appended meanwhile changes size or mtime against the cursor, and so is seen by the next scan.
+
+    A line that is torn by the end of a chunk is read again, with what follows: to join its parts, everything
+    that is read would have to be copied. One over the limit is dropped, counted once, and passed over up to
+    its newline: what follows it is right again.
     """
 
     path: str
     file: os.stat_result
     decode: Decode
     batch: Batch
-    buffer: bytearray
-    filled: int = 0
-    """How many bytes the span asked for last brought; they stand at the beginning of the buffer."""
-    cutter: LineCutter = field(default_factory=LineCutter)
+    chunk_bytes: int
+    """One read; at most the longest line, or a longer one could hide inside."""
+    line_bytes_max: int = LINE_BYTES_MAX
+    chunk: bytes = b""
+    """What the span asked for last brought."""
     head: bytes = b""
     tail: bytes = b""
     offset: int = 0
+    skipping: bool = False
+    """Whether the offset stands inside a line over the limit."""
     lines: int = 0
     malformed: int = 0
     stopped_early: bool = False
@@ -159,26 +159,43 @@ class _Reading(Struct):
     def spans(
         self, cursor: Cursor | None, limit_bytes: int, anew: Callable[[], Decode] | None
     ) -> Iterator[Span]:
-        """Ask for spans; between two of them the bytes have been read into ``buffer``."""
+        """Ask for spans; between two of them their bytes are put into ``chunk``."""
         if cursor is not None:
             yield from self._resume(cursor)
         if self.offset == 0 and anew is not None:
             self.decode = anew()
-        start = position = self.offset
-        while position < self.file.st_size:
-            if position - start >= limit_bytes and self.offset > start:
+        end, size, had = self.offset + limit_bytes, self.chunk_bytes, 0
+        while self.offset < self.file.st_size:
+            if self.offset >= end:
                 self.stopped_early = True
                 break
-            self.filled = 0
-            yield Span(position, min(len(self.buffer), limit_bytes, self.file.st_size - position))
-            if not self.filled:
-                break  # truncated meanwhile: the next scan sees another size
-            position += self.filled
-            cut = self.cutter.feed(self.buffer, self.filled)
-            if cut.dropped:
-                self._move_past(cut.dropped, cut.counts)
-            if cut.block:
-                self._move_past(cut.block, self.decode(cut.block, self.batch))
+            span = Span(self.offset, min(size, self.file.st_size - self.offset))
+            self.chunk = b""  # let go before more is read
+            yield span
+            if self._take(end - self.offset):
+                size, had = self.chunk_bytes, 0
+            elif len(self.chunk) == had or self.offset + len(self.chunk) == self.file.st_size:
+                break  # truncated meanwhile: the next scan sees another size; or a torn last line
+            else:
+                size, had = min(GROWTH * size, self.line_bytes_max + 1), len(self.chunk)
+
+    def _take(self, wanted: int) -> bool:
+        """Take the lines of the chunk up to the first that reaches ``wanted``; whether there was anything."""
+        chunk, counts = self.chunk, _NO_LINES
+        end = chunk.rfind(b"\n") + 1
+        if self.skipping:
+            end = chunk.find(b"\n") + 1
+            self.skipping = not end
+            end = end or len(chunk)
+        elif end:
+            if wanted < end:
+                end = chunk.index(b"\n", wanted - 1) + 1
+                chunk = chunk[:end]
+            counts = self.decode(chunk, self.batch)
+        elif len(chunk) > self.line_bytes_max:
+            self.skipping, end, counts = True, len(chunk), _OVERLONG
+        self._move_past(chunk, end, counts)
+        return end > 0
 
     def _resume(self, cursor: Cursor) -> Iterator[Span]:
         """Go to the place of the cursor if this is its file, else stay at the start."""
@@ -186,24 +203,23 @@ class _Reading(Struct):
         if not same or cursor.offset > self.file.st_size:
             return
         yield Span(0, cursor.head_size)
-        head = bytes(self.buffer[: self.filled])
+        head = self.chunk
         tail_size = min(cursor.offset, TAIL_BYTES_MAX)
         yield Span(cursor.offset - tail_size, tail_size)
-        tail = bytes(self.buffer[: self.filled])
+        tail = self.chunk
         if (_digest(head), _digest(tail)) == (cursor.head, cursor.tail):
             self.head, self.tail, self.offset = head, tail, cursor.offset
-            self.lines, self.malformed = cursor.lines, cursor.malformed
-            self.cutter = LineCutter(skipping=cursor.skipping)
+            self.lines, self.malformed, self.skipping = cursor.lines, cursor.malformed, cursor.skipping
 
-    def _move_past(self, piece: bytes, counts: Counts) -> None:
-        self.offset += len(piece)
-        self.head += piece[: HEAD_BYTES_MAX - len(self.head)]
-        self.tail = (piece if len(piece) >= TAIL_BYTES_MAX else self.tail + piece)[-TAIL_BYTES_MAX:]
+    def _move_past(self, chunk: bytes, end: int, counts: Counts) -> None:
+        self.offset += end
+        self.head += chunk[: min(end, HEAD_BYTES_MAX - len(self.head))]
+        self.tail = (self.tail + chunk[max(0, end - TAIL_BYTES_MAX) : end])[-TAIL_BYTES_MAX:]
         self.lines += counts.lines
         self.malformed += counts.malformed
         self.batch.lines += counts.lines
         self.batch.malformed += counts.malformed
-        self.batch.bytes_read += len(piece)
+        self.batch.bytes_read += end
 
     def cursor(self) -> Cursor:
         return Cursor(
@@ -216,7 +232,7 @@ class _Reading(Struct):
             tail=_digest(self.tail),
             size=self.file.st_size,
             mtime_ns=UNFINISHED if self.stopped_early else self.file.st_mtime_ns,
-            skipping=self.cutter.skipping,
+            skipping=self.skipping,
             lines=self.lines,
             malformed=self.malformed,
         )

@@ -18,8 +18,18 @@ def instant(text: str) -> Instant:
 
     Raises ValueError, also for a time without an offset: its hour could be anybody's.
     """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    return instant_of(moment(text))
+
+
+def moment(text: str) -> datetime:
+    """Any form that ``datetime.fromisoformat`` takes, as it is. Raises as ``instant`` does."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
         raise ValueError(f"no offset from UTC: {text!r}")
-    since = moment - _EPOCH
+    return at
+
+
+def instant_of(at: datetime) -> Instant:
+    """A time with an offset, rounded down to a millisecond."""
+    since = at - _EPOCH
     return since.days * DAY + since.seconds * SECOND + since.microseconds // 1_000

@@ -12,9 +12,9 @@ import struct
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
+from quotad.domain.instant import QUARTER
 from quotad.domain.usage import (
     MessageId,
     RequestId,
@@ -53,24 +53,26 @@ _INSERT_INTO = """
     INSERT OR FAIL INTO call (key, contested, message, request, at, session, model, cwd, sidechain,
                               input, output, cache_write, cache_read)"""
 
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = (64, 32, 16, 8, 4, 2, 1)
 """So many rows make one statement: SQLite's work for each is a third less, and it lets go of the interpreter
 once, not 64 times. Their parameters are fewer than any SQLite allows."""
 
 
 def _insert_of(rows: int) -> str:
-    """A statement that stores so many rows, but those whose keys are known.
+    """A statement that stores so many calls of one row each, but those whose keys are known.
 
     Should one fail, the transaction is undone, all of it: without FAIL, SQLite would copy each page that it
     touches to be able to undo the statement alone.
     """
-    row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    row = "(?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     return f"{_INSERT_INTO} VALUES {', '.join([row] * rows)} ON CONFLICT (key) DO NOTHING"
 
 
-_INSERT, _INSERT_MANY = _insert_of(1), _insert_of(ROWS_AT_ONCE)
+_INSERTS = {rows: _insert_of(rows) for rows in ROWS_AT_ONCE}
 
 _LATEST = "SELECT key FROM call ORDER BY id DESC LIMIT ?"
+
+_INSERT = f"{_INSERT_INTO} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _UPDATE = """
     UPDATE call SET contested = ?, request = ?, at = ?, session = ?, model = ?, cwd = ?, sidechain = ?,
@@ -133,29 +135,38 @@ def take_usage(db: sqlite3.Connection, account: int, usage: Sequence[UsageEvent]
     names = _Names(measured_ids(db, account), ids_of(db, "model"), ids_of(db, "place"))
     sums = Sums()
     # Nearly all messages are new and have one row: nothing is asked about them, the index finds out anyway.
-    whole = len(alone) - len(alone) % ROWS_AT_ONCE
-    if whole:
-        rows = names.rows(islice(alone.items(), whole))
-        known = _insert(db, rows)
-        sums.add([row for row in rows if row[0] not in known] if known else rows)
-        others += [(key, alone[key]) for key in known]
-    others += islice(alone.items(), whole, None)
+    others += _insert(db, list(alone.items()), names, sums)
     met = _merge(db, others, names, sums)
     sums.write(db, account)
     return met
 
 
-def _insert(db: sqlite3.Connection, rows: Sequence[Row]) -> set[int]:
-    """Stores those rows whose keys are not known, and gives the keys of the others."""
-    known: set[int] = set()
-    for begin in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[begin : begin + ROWS_AT_ONCE]
-        values: list[int | str] = []
-        for row in some:
-            values += row
-        added = db.execute(_INSERT_MANY, values).rowcount
-        if added < ROWS_AT_ONCE:
-            known |= {row[0] for row in some}.difference(key for (key,) in db.execute(_LATEST, (added,)))
+def _insert(
+    db: sqlite3.Connection, calls: Sequence[tuple[int, UsageEvent]], names: _Names, sums: Sums
+) -> list[tuple[int, UsageEvent]]:
+    """Stores those calls whose keys are not known, and gives the others."""
+    known: list[tuple[int, UsageEvent]] = []
+    (sessions, models, places), come = names, sums.come
+    begin = 0
+    for size in ROWS_AT_ONCE:
+        while len(calls) - begin >= size:
+            some = calls[begin : begin + size]
+            begin += size
+            values: list[int | str] = []
+            for key, (message, request, at, session, model, cwd, sidechain, tokens) in some:
+                one, two, three, four = tokens
+                who, what, where = sessions[session], models[model], places[cwd]
+                # sqlite3 asks for an adapter for each bool, which costs as much as the rest of the row.
+                side = 1 if sidechain else 0
+                values += (key, message, request, at, who, what, where, side, one, two, three, four)
+                come[what, at // QUARTER, who].append(tokens)
+            added = db.execute(_INSERTS[size], values).rowcount
+            if added < size:
+                stored = {key for (key,) in db.execute(_LATEST, (added,))}
+                met = [(key, event) for key, event in some if key not in stored]
+                for row in names.rows(met):
+                    sums.take(row)
+                known += met
     return known
 
 

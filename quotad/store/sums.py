@@ -38,14 +38,14 @@ class Sums:
     """Calls that come and go."""
 
     def __init__(self) -> None:
-        self._come: _Calls = defaultdict(list)
+        self.come: _Calls = defaultdict(list)
+        """To be added to where so many calls come that one function each is felt."""
         self._gone: _Calls = defaultdict(list)
 
     def add(self, rows: Iterable[Row]) -> None:
         """These calls are counted from now on."""
-        come = self._come
         for row in rows:
-            come[row[6], row[4] // QUARTER, row[5]].append(row[9:])
+            self.come[row[6], row[4] // QUARTER, row[5]].append(row[9:])
 
     def take(self, row: Row) -> None:
         """This call is not counted any more."""
@@ -53,7 +53,7 @@ class Sums:
 
     def write(self, db: sqlite3.Connection, account: int) -> None:
         """Moves the account's sums."""
-        moves = {place: _total(calls) for place, calls in self._come.items()}
+        moves = {place: _total(calls) for place, calls in self.come.items()}
         for place, calls in self._gone.items():
             moves[place] = tuple(map(sub, moves.get(place, _NOTHING), _total(calls)))
         rows = [(account, *place, *move) for place, move in sorted(moves.items()) if any(move)]

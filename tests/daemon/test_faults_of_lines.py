@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.process import high_water_bytes
 from benchmarks.recount import recount
-from quotad.sources.cutter import LINE_BYTES_MAX
+from quotad.sources.tail import LINE_BYTES_MAX
 from tests.daemon.process import Quotad, new_place, wait_until
 from tests.daemon.scene import MINUTE_MS, START_MS, Scene
 from tests.daemon.truth import call, of_calls

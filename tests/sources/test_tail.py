@@ -10,6 +10,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,9 +21,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from quotad.domain.cursor import Batch, Cursor
 from quotad.domain.usage import AccountId
-from quotad.sources.cutter import LINE_BYTES_MAX
 from quotad.sources.lines import Counts
-from quotad.sources.tail import CHUNK_BYTES, HEAD_BYTES_MAX, TAIL_BYTES_MAX, finished, follow, read_file
+from quotad.sources.tail import (
+    CHUNK_BYTES,
+    HEAD_BYTES_MAX,
+    LINE_BYTES_MAX,
+    TAIL_BYTES_MAX,
+    finished,
+    follow,
+    read_file,
+)
 from quotad.sources.tree import Seen, Tree
 from tests.sources.sweeps import sweep
 
@@ -49,8 +57,7 @@ class Ids:
 
     def decode(self, block: bytes, batch: Batch) -> Counts:
         """Counts as malformed what is no line of ours."""
-        assert block.endswith(b"\n"), "blocks are whole lines"
-        texts = [text for text in block.split(b"\n") if text]
+        texts = [text for text in block.split(b"\n")[:-1] if text]
         found = [match for text in texts if (match := LINE.fullmatch(text))]
         self.seen += [int(match[1]) for match in found]
         return Counts(len(texts), len(texts) - len(found))
@@ -319,7 +326,9 @@ class TestLimits:
         assert list(range(50)) == log.ids.seen
         assert in_one_go.known == log.known
         assert 50 * 41 == log.batch.bytes_read
-        assert max(2, 50 * 41 // max(limit_bytes, 41)) <= calls <= 52
+        # The last call may have to find out that only a torn line is left.
+        full_calls = ceil(50 / ceil(limit_bytes / 41))
+        assert full_calls <= calls <= full_calls + 1
 
     def test_a_line_over_the_limit_of_a_call_is_still_read(self, log: Following) -> None:
         """A call goes on until it has brought something."""
