@@ -24,6 +24,7 @@ LIVE_FILE = Path("-home-ana-src-live", f"{LIVE_SESSION.decode()}.jsonl")
 LIVE_CALLS = 40
 LIVE_STEP_MS = 30_000
 MODEL = b"claude-opus-5"
+WARM_BYTES = 1 << 20
 
 
 def now_ms() -> int:
@@ -70,6 +71,14 @@ class Ground:
         shutil.copy2(self.live, other.live)
         other.counts = self.counts._replace(calls=list(self.counts.calls))
         return other
+
+    def warm(self) -> None:
+        """Read every transcript: a kernel that is short of memory lets go of them within seconds."""
+        buffer = bytearray(WARM_BYTES)
+        for path in self.projects.rglob("*.jsonl"):
+            with path.open("rb", buffering=0) as file:
+                while file.readinto(buffer):
+                    pass
 
     def append(self) -> None:
         """One more call, now."""

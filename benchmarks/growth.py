@@ -44,6 +44,7 @@ class Site(NamedTuple):
 
 def site(name: str, stage: Stage) -> Site:
     """Read all of history once, and then again by a daemon that starts from nothing."""
+    stage.ground.warm()
     once = run([*stage.program, "--once"], stage.place("once", fresh=True).environment())
     place = stage.place("daemon", fresh=True)
     start = begun(stage, place)

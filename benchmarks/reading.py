@@ -34,16 +34,16 @@ def reading(stage: Stage) -> list[Row]:
         if (rg := stage.rivals.ripgrep) is not None:
             finds.append(run(_find(rg, stage.ground), {}))
         if (ccusage := stage.rivals.ccusage) is not None:
+            stage.ground.warm()
             theirs.append(run([*ccusage.program, *blocks()], stage.environment()))
     notes = [f"{cpus(ours) / cpus(scans):.1f}x a bare scan ({cpus(scans):.2f} s)"]
     notes += [f"{cpus(ours) / cpus(finds):.1f}x rg -j1 ({cpus(finds):.2f} s)"] if finds else ["no rg"]
-    rate = stage.ground.counts.size / GB / cpus(ours)
     return [
         *_beside_ccusage(ours, theirs),
-        _rate("all of history once, CPU alone", rate, f"{cpus(ours):.2f} s: {', '.join(notes)}"),
+        _alone(stage.ground, ours, notes),
         *_rate_elsewhere(ours, theirs),
         *_slow_ones(stage, cpus(ours)),
-        memory_row("all of history once, peak memory", max(cost.peak_bytes for cost in ours)),
+        memory_row("all of history once, peak memory", once(stage, wrong, watched=True).peak_bytes),
         _checked(wrong),
     ]
 
@@ -68,10 +68,11 @@ def _find(ripgrep: Rival, ground: Ground) -> list[str]:
     return [*ripgrep.program, "--no-config", "-uuu", "-j1", "--count", '"usage"', str(ground.projects)]
 
 
-def once(stage: Stage, wrong: set[str]) -> Cost:
+def once(stage: Stage, wrong: set[str], *, watched: bool = False) -> Cost:
     """One whole reading; what it wrote is held against the recount."""
     place = stage.place("once", fresh=True)
-    cost = run([*stage.program, "--once"], place.environment())
+    stage.ground.warm()
+    cost = run([*stage.program, "--once"], place.environment(), watched=watched)
     said = summary(cost.output)
     counts = stage.ground.counts
     expected: Mapping[str, float] = {"messages": len(counts.calls), "malformed": counts.malformed}
@@ -121,6 +122,16 @@ def _beside_ccusage(ours: list[Cost], theirs: list[Cost]) -> list[Row]:
     return rows
 
 
+def _alone(ground: Ground, ours: list[Cost], notes: list[str]) -> Row:
+    """The rate of the fastest run: the work is the same in each, and what is more was done by others.
+
+    (A processor that is shared with other machines runs the same loop in 68 or in 100 microseconds.)
+    """
+    all_s = sorted(cost.cpu_s for cost in ours)
+    figures = f"{', '.join(f'{cpu_s:.2f}' for cpu_s in all_s)} s: {', '.join(notes)}"
+    return _rate("all of history once, CPU alone, fastest run", ground.counts.size / GB / all_s[0], figures)
+
+
 def _rate(step: str, rate: float, beside: str) -> Row:
     """Of gigabytes per second of CPU."""
     least = f">= {GB_A_CPU_SECOND:.2f} GB/s"
@@ -149,7 +160,7 @@ def _slow_ones(stage: Stage, cpu_s: float) -> list[Row]:
         if rival is None:
             rows.append(Row.missing(step, "", f"{name} could not be fetched"))
             continue
-        cost = attempt([*rival.program, *words], {**stage.environment(), **rival.environment})
+        cost = attempt([*rival.program, *words], {**stage.environment(), **rival.environment}, watched=True)
         figures = f"{cost.cpu_s:.2f} s CPU, {cost.wall_s:.2f} s wall, {cost.peak_bytes / MB:.0f} MB"
         if cost.status:
             # claude-monitor reckons with a count of 2**53 tokens, which is a flaw of the corpus.
