@@ -35,8 +35,6 @@ CHUNK_BYTES = 256 * 1024
 """One read through aiofiles: iterating over lines was a hundred times slower (FAULTS 0.7)."""
 BLOCK_BYTES = 128 * 1024
 """One blocking read: what was read stays in a processor's own cache until it is decoded."""
-GROWTH = 4
-"""So many times more is read where a line did not end."""
 LINE_BYTES_MAX = 32 * 1024 * 1024
 """The longest line, without its newline, that is decoded; Claude Code writes lines of many MB."""
 
@@ -134,8 +132,9 @@ class LineReader(Struct):
     appended meanwhile changes size or mtime against the cursor, and so is seen by the next scan.
 
     A line that is torn by the end of a chunk is read again, with what follows: to join its parts, everything
-    that is read would have to be copied. One over the limit is dropped, counted once, and passed over up to
-    its newline: what follows it is right again.
+    that is read would have to be copied. Of one longer than a chunk the end is looked for first, so that no
+    more is held than the line. One over the limit is dropped, counted once, and passed over up to its newline:
+    what follows it is right again.
     """
 
     path: str
@@ -164,38 +163,41 @@ class LineReader(Struct):
             yield from self._resume(cursor)
         if self.offset == 0 and anew is not None:
             self.decode = anew()
-        end, size, had = self.offset + limit_bytes, self.chunk_bytes, 0
-        while self.offset < self.file.st_size:
+        end, ahead = self.offset + limit_bytes, 0
+        while self.offset + ahead < self.file.st_size:
             if self.offset >= end:
                 self.stopped_early = True
                 break
-            span = Span(self.offset, min(size, self.file.st_size - self.offset))
             self.chunk = b""  # let go before more is read
-            yield span
-            if self._take(end - self.offset):
-                size, had = self.chunk_bytes, 0
-            elif len(self.chunk) == had or self.offset + len(self.chunk) == self.file.st_size:
-                break  # truncated meanwhile: the next scan sees another size; or a torn last line
+            yield Span(self.offset + ahead, min(self.chunk_bytes, self.file.st_size - self.offset - ahead))
+            if not self.chunk:
+                break  # truncated meanwhile: the next scan sees another size
+            first = self.chunk.find(b"\n") + 1
+            if self.skipping:
+                self.skipping = not first
+                self._move_past(self.chunk, first or len(self.chunk), _NO_LINES)
+            elif ahead + (first - 1 if first else len(self.chunk)) > self.line_bytes_max:
+                self.skipping, ahead = True, 0
+                self._move_past(b"", 0, _OVERLONG)
+            elif not first:
+                ahead += len(self.chunk)
+            elif not ahead:
+                self._take(end - self.offset)
             else:
-                size, had = min(GROWTH * size, self.line_bytes_max + 1), len(self.chunk)
+                size, ahead, self.chunk = ahead + first, 0, b""
+                yield Span(self.offset, size)
+                if not self.chunk.endswith(b"\n"):
+                    break
+                self._take(size)
 
-    def _take(self, wanted: int) -> bool:
-        """Take the lines of the chunk up to the first that reaches ``wanted``; whether there was anything."""
-        chunk, counts = self.chunk, _NO_LINES
+    def _take(self, wanted: int) -> None:
+        """Take the lines of the chunk up to the first that reaches ``wanted``; there is one at least."""
+        chunk = self.chunk
         end = chunk.rfind(b"\n") + 1
-        if self.skipping:
-            end = chunk.find(b"\n") + 1
-            self.skipping = not end
-            end = end or len(chunk)
-        elif end:
-            if wanted < end:
-                end = chunk.index(b"\n", wanted - 1) + 1
-                chunk = chunk[:end]
-            counts = self.decode(chunk, self.batch)
-        elif len(chunk) > self.line_bytes_max:
-            self.skipping, end, counts = True, len(chunk), _OVERLONG
-        self._move_past(chunk, end, counts)
-        return end > 0
+        if wanted < end:
+            end = chunk.index(b"\n", wanted - 1) + 1
+            chunk = chunk[:end]
+        self._move_past(chunk, end, self.decode(chunk, self.batch))
 
     def _resume(self, cursor: Cursor) -> Iterator[Span]:
         """Go to the place of the cursor if this is its file, else stay at the start."""
