@@ -34,7 +34,7 @@ class Cost(NamedTuple):
 def run(command: Sequence[str], environment: Mapping[str, str], *, watched: bool = False) -> Cost:
     """Run to the end; raises CalledProcessError, with what it wrote to stderr, if that is not 0.
 
-    Who is ``watched`` is disturbed: looking at a memory twenty times a second took 5 % of the time.
+    Who is ``watched`` is disturbed: looking at its memory twenty times a second cost some 3 % of its time.
     """
     cost = attempt(command, environment, watched=watched)
     if cost.status:
