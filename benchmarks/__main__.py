@@ -79,7 +79,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=growth.MILLIONS, help="in the large ledger")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another corpus")
     parser.add_argument("--keep", type=Path, help="a directory to keep the corpora in and use them again")
-    parser.add_argument("--runs", type=int, default=5, help="of the slow steps; medians are taken")
+    parser.add_argument("--runs", type=int, default=5, help="of the slow steps")
     parser.add_argument("--idle-seconds", type=float, default=30)
     parser.add_argument("--quotad", help="the program to measure; else the one beside this Python")
     parser.add_argument("--offline", action="store_true", help="fetch no rivals")

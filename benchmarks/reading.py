@@ -30,8 +30,10 @@ def reading(stage: Stage) -> list[Row]:
     wrong: set[str] = set()
     for _ in range(stage.runs):
         ours.append(once(stage, wrong))
+        stage.ground.warm()
         scans.append(run(beside.scan(stage.ground.projects), {}))
         if (rg := stage.rivals.ripgrep) is not None:
+            stage.ground.warm()
             finds.append(run(_find(rg, stage.ground), {}))
         if (ccusage := stage.rivals.ccusage) is not None:
             stage.ground.warm()
@@ -143,7 +145,7 @@ def _rate_elsewhere(ours: list[Cost], theirs: list[Cost]) -> list[Row]:
     if not theirs:
         return []
     times = ratio([cost.cpu_s for cost in ours], [cost.cpu_s for cost in theirs])
-    step = f"the same, where ccusage takes {CCUSAGE_S_A_GB} s for a gigabyte"
+    step = f"all of history once, where ccusage takes {CCUSAGE_S_A_GB} s for a gigabyte"
     return [_rate(step, 1 / (times * CCUSAGE_S_A_GB), f"{cpus(theirs):.2f} s here")]
 
 

@@ -59,7 +59,9 @@ def starting(stage: Stage) -> list[Row]:
     ours: list[Beginning] = []
     theirs: list[Cost] = []
     for _ in range(stage.runs):
+        stage.ground.warm()
         ours.append(begun(stage, stage.place("daemon", fresh=True)))
+        stage.ground.warm()
         if (ccusage := stage.rivals.ccusage) is not None:
             theirs.append(run([*ccusage.program, *blocks()], stage.environment()))
     seconds = [one.right_s for one in ours]

@@ -7,7 +7,7 @@ here is commutative, associative and idempotent, so that order, repeats and re-r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple, NewType
 
@@ -65,6 +65,13 @@ class UsageEvent(NamedTuple):
     def origin(self) -> tuple[Instant, SessionId, str, str]:
         """What decides whose call it is: the earliest line, then the smallest session id."""
         return (self.at, self.session, self.model, self.cwd)
+
+
+make_tokens: Callable[[type[Tokens], tuple[int, int, int, int]], Tokens] = tuple.__new__
+make_event: Callable[
+    [type[UsageEvent], tuple[MessageId, RequestId, Instant, SessionId, str, str, bool, Tokens]], UsageEvent
+] = tuple.__new__
+"""Where millions are made: the function in Python by which a named tuple is made took a tenth of reading."""
 
 
 def merge(one: UsageEvent, other: UsageEvent) -> UsageEvent:

@@ -88,6 +88,10 @@ def read_file(  # noqa: PLR0913 - what to read, where it goes, and how much of i
         reading = LineReader(path, os.fstat(opened), decode, batch, BLOCK_BYTES)
         for span in reading.spans(cursor, limit_bytes, anew):
             reading.chunk = os.pread(opened, span.size, span.offset)
+            while len(reading.chunk) < span.size and (
+                more := os.pread(opened, span.size - len(reading.chunk), span.offset + len(reading.chunk))
+            ):
+                reading.chunk += more
     finally:
         os.close(opened)
     return reading.cursor()
@@ -133,8 +137,8 @@ class LineReader(Struct):
 
     A line that is torn by the end of a chunk is read again, with what follows: to join its parts, everything
     that is read would have to be copied. Of one longer than a chunk the end is looked for first, so that no
-    more is held than the line. One over the limit is dropped, counted once, and passed over up to its newline:
-    what follows it is right again.
+    more is held than the line. One over the limit is dropped, counted once, and passed over up to its
+    newline: what follows it is right again.
     """
 
     path: str
@@ -142,7 +146,7 @@ class LineReader(Struct):
     decode: Decode
     batch: Batch
     chunk_bytes: int
-    """One read; at most the longest line, or a longer one could hide inside."""
+    """One read, at most the longest line."""
     line_bytes_max: int = LINE_BYTES_MAX
     chunk: bytes = b""
     """What the span asked for last brought."""
@@ -163,9 +167,11 @@ class LineReader(Struct):
             yield from self._resume(cursor)
         if self.offset == 0 and anew is not None:
             self.decode = anew()
-        end, ahead = self.offset + limit_bytes, 0
-        while self.offset + ahead < self.file.st_size:
-            if self.offset >= end:
+        assert self.chunk_bytes <= self.line_bytes_max, "a line over the limit could hide inside one chunk"
+        start, end = self.offset, self.offset + limit_bytes
+        ahead, overlong = 0, False  # so much of a long line was looked through
+        while not self.stopped_early and self.offset + ahead < self.file.st_size:
+            if self.offset + ahead >= end and self.offset > start:
                 self.stopped_early = True
                 break
             self.chunk = b""  # let go before more is read
@@ -173,22 +179,28 @@ class LineReader(Struct):
             if not self.chunk:
                 break  # truncated meanwhile: the next scan sees another size
             first = self.chunk.find(b"\n") + 1
-            if self.skipping:
-                self.skipping = not first
-                self._move_past(self.chunk, first or len(self.chunk), _NO_LINES)
-            elif ahead + (first - 1 if first else len(self.chunk)) > self.line_bytes_max:
-                self.skipping, ahead = True, 0
-                self._move_past(b"", 0, _OVERLONG)
+            line_bytes = ahead + (first - 1 if first else len(self.chunk))
+            if self.skipping or overlong:
+                self._move_past(self.chunk, first or len(self.chunk), _OVERLONG if overlong else _NO_LINES)
+                self.skipping, overlong = not first, False
+            elif line_bytes > self.line_bytes_max:
+                overlong, ahead = True, 0
             elif not first:
-                ahead += len(self.chunk)
-            elif not ahead:
-                self._take(end - self.offset)
+                ahead = line_bytes
+            elif ahead:
+                ahead = 0
+                yield from self._long_line(line_bytes + 1)
             else:
-                size, ahead, self.chunk = ahead + first, 0, b""
-                yield Span(self.offset, size)
-                if not self.chunk.endswith(b"\n"):
-                    break
-                self._take(size)
+                self._take(end - self.offset)
+
+    def _long_line(self, size: int) -> Iterator[Span]:
+        """Take one line of so many bytes, its newline included."""
+        self.chunk = b""
+        yield Span(self.offset, size)
+        if self.chunk.endswith(b"\n"):
+            self._take(size)
+        else:  # changed meanwhile, or brought in parts: the next scan tries again
+            self.stopped_early = True
 
     def _take(self, wanted: int) -> None:
         """Take the lines of the chunk up to the first that reaches ``wanted``; there is one at least."""

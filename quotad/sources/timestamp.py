@@ -1,4 +1,4 @@
-"""ISO text to instants: the one door by which other programs' times come in.
+"""ISO text to instants: the door by which times of other programs come in, but for those of transcripts.
 
 There is no cache and no pattern for the usual form: ``fromisoformat`` and a subtraction took half the time
 of either (Python 3.11), and the parts of the difference are had for less than a division of it.

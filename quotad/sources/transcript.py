@@ -8,15 +8,15 @@ is new becomes an event.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from sys import intern
 
 import msgspec
 
 from quotad.domain.cursor import Batch
-from quotad.domain.usage import RequestId, SessionId, UsageEvent
+from quotad.domain.usage import RequestId, SessionId, UsageEvent, make_event
 from quotad.sources import limit_text
-from quotad.sources.lines import CLOSE, OPEN, UNDECODABLE, Counts, is_object, mended, require_utf8, stripped
+from quotad.sources.lines import CLOSE, OPEN, UNDECODABLE, Counts, is_object, mended, stripped
 from quotad.sources.timestamp import instant_of
 from quotad.sources.transcript_line import (
     NO_TIME,
@@ -26,7 +26,6 @@ from quotad.sources.transcript_line import (
     decode_line,
     identity,
     loosely,
-    made,
     tokens,
 )
 
@@ -39,8 +38,6 @@ _HEAD_BYTES = 600
 _LONG_LINE_BYTES = 3_000
 """Longer lines are looked through only if their heads do not say that they are no call's: what tools have
 read is more than half of all bytes."""
-_NEVER = datetime.max.replace(tzinfo=UTC)
-"""No line is later."""
 
 
 class _TextBlock(msgspec.Struct, gc=False):
@@ -72,24 +69,26 @@ def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
     message that names none was written; None is the machine's own.
     """
     tally = _Tally()
-    # The call of the last event, as its line had it: most lines only say again what the one before said.
+    # What the line of the last event said: most lines say it again, or more of the same call.
     message: Message | None = None
     request: RequestId | None = None
     session: SessionId | None = None
-    written, is_sidechain = _NEVER, None
+    written, is_sidechain = NO_TIME, None
     for text in _lines_that_matter(block, tally):
         try:
-            if not text.isascii():  # asked here: a call for each line is felt
-                require_utf8(text)
+            if not text.isascii():
+                text.decode()  # msgspec does not look into strings that it skips
             try:
                 line = decode_line(text)
             except UNDECODABLE:
                 line = loosely(text)
             if (
+                # Of lines of one time all that they bear decides whose the call is.
                 line.timestamp > written
                 and line.request_id == request
                 and line.session_id == session
                 and line.is_sidechain == is_sidechain
+                and line.type == "assistant"
                 and line.is_api_error_message is not True
             ):
                 if line.message == message:
@@ -97,12 +96,11 @@ def decode(block: bytes, batch: Batch, zone: tzinfo | None = None) -> Counts:
                 if line.message is not None and _adds(line.message, message, batch):
                     message = line.message
                     continue
-            if not _take(line, text, batch, zone):
-                continue
-            message, request = line.message, line.request_id
-            session, is_sidechain = line.session_id, line.is_sidechain
-            is_one_of_many = line.type == "assistant" and message is not None and message.id
-            written = line.timestamp if is_one_of_many else _NEVER
+            if _take(line, text, batch, zone):
+                written, request, message = line.timestamp, line.request_id, line.message
+                session, is_sidechain = line.session_id, line.is_sidechain
+                if line.type != "assistant" or message is None or not message.id:
+                    message = None  # no line is another one of this call
         except UNDECODABLE:
             tally.malformed += 1
     return Counts(tally.lines, tally.malformed)
@@ -152,7 +150,7 @@ def _is_of_another_type(block: bytes, start: int) -> bool:
 
 def _adds(message: Message, before: Message | None, batch: Batch) -> bool:
     """Take a later line of the call whose event came last, if it is one: it can only add tokens."""
-    if before is None or message.id != before.id or message.usage is None:
+    if before is None or message.usage is None or (message.id, message.model) != (before.id, before.model):
         return False
     call = batch.usage[-1]
     batch.usage[-1] = call._replace(tokens=call.tokens.most(tokens(message.usage)))
@@ -182,7 +180,7 @@ def _take(line: Line, text: bytes, batch: Batch, zone: tzinfo | None) -> bool:
         raise ValueError("usage without a time")
     at = instant_of(spoken.timestamp)
     batch.usage.append(
-        made(
+        make_event(
             UsageEvent,
             (
                 message.id or identity(spoken.request_id, text),
@@ -202,9 +200,7 @@ def _take(line: Line, text: bytes, batch: Batch, zone: tzinfo | None) -> bool:
 
 
 def _take_limit_hit(text: bytes, said_at: datetime, batch: Batch, zone: tzinfo | None) -> None:
-    """Take what the words say; of an unknown shape (in progress lines too) or time they say nothing."""
-    if said_at is NO_TIME:
-        return
+    """Take what the words say; of an unknown shape (in progress lines too), or without a time, nothing."""
     try:
         content = _decode_notice(mended(text)).message.content
     except UNDECODABLE:

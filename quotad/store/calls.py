@@ -54,8 +54,8 @@ _INSERT_INTO = """
                               input, output, cache_write, cache_read)"""
 
 ROWS_AT_ONCE = (64, 32, 16, 8, 4, 2, 1)
-"""So many rows make one statement: SQLite's work for each is a third less, and it lets go of the interpreter
-once, not 64 times. Their parameters are fewer than any SQLite allows."""
+"""So many rows make one statement, the most that are left: SQLite's work for each is a third less, and it
+lets go of the interpreter once, not 64 times. Their parameters are fewer than any SQLite allows."""
 
 
 def _insert_of(rows: int) -> str:
@@ -68,11 +68,11 @@ def _insert_of(rows: int) -> str:
     return f"{_INSERT_INTO} VALUES {', '.join([row] * rows)} ON CONFLICT (key) DO NOTHING"
 
 
-_INSERTS = {rows: _insert_of(rows) for rows in ROWS_AT_ONCE}
+_INSERT_NEW = {rows: _insert_of(rows) for rows in ROWS_AT_ONCE}
 
 _LATEST = "SELECT key FROM call ORDER BY id DESC LIMIT ?"
 
-_INSERT = f"{_INSERT_INTO} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_MERGED = f"{_INSERT_INTO} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 _UPDATE = """
     UPDATE call SET contested = ?, request = ?, at = ?, session = ?, model = ?, cwd = ?, sidechain = ?,
@@ -156,11 +156,10 @@ def _insert(
             for key, (message, request, at, session, model, cwd, sidechain, tokens) in some:
                 one, two, three, four = tokens
                 who, what, where = sessions[session], models[model], places[cwd]
-                # sqlite3 asks for an adapter for each bool, which costs as much as the rest of the row.
-                side = 1 if sidechain else 0
+                side = 1 if sidechain else 0  # no bool, as in ``rows``
                 values += (key, message, request, at, who, what, where, side, one, two, three, four)
                 come[what, at // QUARTER, who].append(tokens)
-            added = db.execute(_INSERTS[size], values).rowcount
+            added = db.execute(_INSERT_NEW[size], values).rowcount
             if added < size:
                 stored = {key for (key,) in db.execute(_LATEST, (added,))}
                 met = [(key, event) for key, event in some if key not in stored]
@@ -198,7 +197,7 @@ def _merge(
         (fresh if was is None else changed).extend(
             names.rows([(key, standing_call(rows.values()))], contested)
         )
-    db.executemany(_INSERT, fresh)
+    db.executemany(_INSERT_MERGED, fresh)
     db.executemany(_UPDATE, [(contested, *columns, key) for key, contested, _, *columns in changed])
     db.executemany(_CONTEND, [(key, *columns) for key, _, _, *columns in contending])
     sums.add(fresh)

@@ -66,7 +66,6 @@ LedgerFile.append = cursors_first
 from quotad.sources.tail import LineReader
 def take(self, wanted):
     self._move_past(self.chunk, len(self.chunk), self.decode(self.chunk + b"\\n", self.batch))
-    return bool(self.chunk)
 LineReader._take = take
 """,
     # No line is a copy of another.
@@ -75,7 +74,7 @@ LineReader._take = take
 import uuid
 from quotad.sources import transcript
 from quotad.domain.usage import UsageEvent
-transcript.made = lambda kind, values: UsageEvent(uuid.uuid4().hex, *values[1:])
+transcript.make_event = lambda kind, values: UsageEvent(uuid.uuid4().hex, *values[1:])
 """,
 }
 

@@ -29,6 +29,12 @@ class Read(NamedTuple):
     counts: Counts
     cursor: Cursor
     asked_bytes: int
+    taken_bytes: int
+
+
+def stat_of(data: bytes) -> os.stat_result:
+    """Of a file that holds this."""
+    return os.stat_result((stat.S_IFREG, 1, 1, 1, 0, 0, len(data), 0, 0, 0), {"st_mtime_ns": 7})
 
 
 def read(
@@ -39,22 +45,23 @@ def read(
     cursor: Cursor | None = None,
     limit_bytes: int = ENDLESS,
     brought: int = ENDLESS,
+    appended: bytes = b"",
 ) -> Read:
-    """Read a file that holds this and of which one read brings at most ``brought`` bytes."""
+    """Read a file that held this when it was looked at; one read brings at most ``brought`` bytes."""
     lines: list[bytes] = []
 
     def decode(block: bytes, _: Batch) -> Counts:
         lines.extend(block.split(b"\n")[:-1])
         return Counts(0, 0)
 
-    file = os.stat_result((stat.S_IFREG, 1, 1, 1, 0, 0, len(data), 0, 0, 0), {"st_mtime_ns": 7})
     batch = Batch(AccountId("a"))
-    reader = LineReader("/a", file, decode, batch, chunk_bytes, line_bytes_max=longest)
+    reader = LineReader("/a", stat_of(data), decode, batch, chunk_bytes, line_bytes_max=longest)
     asked_bytes = 0
     for span in reader.spans(cursor, limit_bytes, None):
         asked_bytes += span.size
-        reader.chunk = data[span.offset : span.offset + min(span.size, brought)]
-    return Read(lines, Counts(batch.lines, batch.malformed), reader.cursor(), asked_bytes)
+        reader.chunk = (data + appended)[span.offset : span.offset + min(span.size, brought)]
+    counts = Counts(batch.lines, batch.malformed)
+    return Read(lines, counts, reader.cursor(), asked_bytes, batch.bytes_read)
 
 
 @given(any_bytes, st.integers(1, 12))
@@ -64,8 +71,16 @@ def test_the_lines_do_not_depend_on_the_chunks(data: bytes, chunk_bytes: int) ->
     *lines, rest = data.split(b"\n")
     assert lines == came.lines
     assert Counts(0, 0) == came.counts
-    assert len(data) - len(rest) == came.cursor.offset
+    assert len(data) - len(rest) == came.cursor.offset == came.taken_bytes
     assert finished(came.cursor)
+
+
+@given(any_bytes, st.integers(1, 12), any_bytes)
+def test_what_was_appended_since_the_file_was_looked_at_is_left(
+    data: bytes, chunk_bytes: int, appended: bytes
+) -> None:
+    """It changes size or time against the cursor, and so is found by the next look."""
+    assert read(data, chunk_bytes) == read(data, chunk_bytes, appended=appended)
 
 
 @given(any_bytes, few_bytes, st.integers(0, 5))
@@ -104,11 +119,44 @@ def test_a_reading_goes_on_where_the_one_before_stopped(
 def test_a_read_that_brings_less_than_was_asked_loses_nothing(
     data: bytes, chunk_bytes: int, brought: int
 ) -> None:
-    """It ends where a long line is not had in one read, as if the file ended there."""
+    """A long line that is not had in one read is tried again after the next look."""
     came = read(data, chunk_bytes, brought=brought)
     lines = data.split(b"\n")[:-1]
     assert lines[: len(came.lines)] == came.lines
-    assert len(came.lines) == len(lines) or len(lines[len(came.lines)]) >= brought
+    if finished(came.cursor):
+        assert lines == came.lines
+    else:
+        assert len(lines[len(came.lines)]) >= brought
+
+
+@given(st.integers(1, 9), st.integers(1, 40), st.integers(1, 20))
+def test_a_reading_stops_behind_the_line_that_reaches_its_limit(
+    line_bytes: int, limit_bytes: int, chunk_bytes: int
+) -> None:
+    """Exactly there; a long line that would go past it is begun only if nothing was taken before it."""
+    line = b"x" * (line_bytes - 1) + b"\n"
+    came = read(line * 60, chunk_bytes, limit_bytes=limit_bytes)
+    whole = -(-limit_bytes // line_bytes) * line_bytes
+    last = whole - line_bytes
+    looked_through = (line_bytes - 1) // chunk_bytes * chunk_bytes
+    assert came.cursor.offset == (last if last and last + looked_through >= limit_bytes else whole)
+    assert not finished(came.cursor)
+
+
+def test_a_line_over_the_limit_is_not_passed_over_before_it_was_read() -> None:
+    """Truncated between two reads, to where it began, the file goes on behind the line before."""
+    data = b"ab\n" + b"x" * 20
+    came = LineReader(
+        "/a", stat_of(data), lambda *_: Counts(0, 0), Batch(AccountId("a")), 4, line_bytes_max=6
+    )
+    at_its_start = 0
+    for span in came.spans(None, ENDLESS, None):
+        at_its_start += span.offset == 3
+        # The second time it has been found too long.
+        held = data if at_its_start < 2 else data[:3]
+        came.chunk = held[span.offset : span.offset + span.size]
+    assert 2 == at_its_start
+    assert (3, False) == (came.cursor().offset, came.cursor().skipping)
 
 
 @given(st.integers(0, 3_000), st.integers(16, 64))

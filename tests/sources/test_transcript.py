@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from quotad.domain.usage import (
     Tokens,
     UsageEvent,
     merge,
+    merged,
     standing_call,
 )
 from quotad.sources import transcript
@@ -535,19 +537,100 @@ def test_what_differs_in_anything_that_counts_is_an_event_of_its_own(fields: dic
     assert 2 == len(batch.usage)
 
 
+REPEATS: list[dict[str, object]] = [
+    {},
+    {"usage": {"output_tokens": 7}},
+    {"usage": {"output_tokens": 3, "input_tokens": 9}},
+    {"usage": None},
+    {"usage": {"output_tokens": -1}},
+    {"requestId": "another"},
+    {"requestId": None},
+    {"sessionId": "another"},
+    {"cwd": "/another"},
+    {"isSidechain": True},
+    {"message": {"id": "another"}},
+    {"message": {"id": None}},
+    {"message": {"id": None}, "requestId": None},
+    {"message": {"model": "claude-haiku-4-5"}},
+    {"isApiErrorMessage": True, "message": {"content": TEXT}},
+    {"message": {"model": "<synthetic>", "content": TEXT}, "usage": {"output_tokens": 7}},
+    {"type": None, "usage": {"output_tokens": 7}},
+    {"type": "progress"},
+    {"type": "progress", "data": {"message": assistant({"output_tokens": 3}, message={"id": "inner"})}},
+    {"timestamp": "2026-11-02T09:00:00.500Z"},
+    {"timestamp": "2026-11-02T10:00:02.000+01:00"},
+    {"timestamp": "20261102T090003Z"},
+    {"timestamp": "9999-12-31T23:59:59-23:00"},
+    {"timestamp": None},
+]
+"""In what a line may differ from the one before."""
+
+
+def a_second_later(differs: dict[str, object], second: int, *, wrapped: bool) -> bytes:
+    """A line of a call, so many seconds after its first; each has a uuid of its own."""
+    fields = {"timestamp": f"2026-11-02T09:00:0{second}.000Z", "uuid": f"uuid-{second}"} | differs
+    said = assistant(fields.pop("usage", {"output_tokens": 5}), **fields)
+    return block(progress(said) if wrapped else said)
+
+
+@pytest.mark.parametrize("first", REPEATS, ids=str)
+def test_lines_of_one_call_say_in_one_block_what_they_say_alone(first: dict[str, object]) -> None:
+    """Any two of them, and a usual one behind: the same calls, readings and counts."""
+    for second, wrapped in product(REPEATS, (False, True)):
+        lines = [
+            a_second_later(first, 1, wrapped=False),
+            a_second_later(second, 2, wrapped=wrapped),
+            a_second_later({"usage": {"output_tokens": 6}}, 3, wrapped=False),
+        ]
+        batch, counts = decoded(b"".join(lines))
+        pieces = [decoded(line) for line in lines]
+        events = [event for piece, _ in pieces for event in piece.usage]
+        assert set(merged(events)) == set(merged(batch.usage))
+        # A session that any line bears is measured.
+        assert {event.session for event in events} == {event.session for event in batch.usage}
+        assert [reading for piece, _ in pieces for reading in piece.readings] == batch.readings
+        assert counts == Counts(
+            sum(each.lines for _, each in pieces), sum(each.malformed for _, each in pieces)
+        )
+
+
 def test_a_limit_hit_is_read_though_its_call_had_a_line_before() -> None:
     """Its event adds nothing to that of the line before, and its words do."""
     hit = {"message": {"content": TEXT}, "isApiErrorMessage": True}
     usage = {"output_tokens": 5}
-    batch, _ = decoded(block(assistant(usage), assistant(usage, **hit)))
+    before = assistant(usage, timestamp="2026-11-02T09:00:03.000Z")
+    batch, _ = decoded(block(before, assistant(usage, **hit)))
     assert [READING] == batch.readings
+
+
+def test_a_limit_hit_without_a_time_says_nothing() -> None:
+    """There is no knowing which window it was."""
+    hit = assistant(None, message={"model": "<synthetic>", "content": TEXT}, timestamp=None)
+    assert [] == decoded(block(hit | {"usage": {}}))[0].readings
 
 
 def test_lines_known_by_their_uuid_alone_are_never_one() -> None:
     """Without message and request id each line is a call of its own."""
     nameless = assistant({"output_tokens": 5}, message={"id": None}, requestId=None)
-    batch, _ = decoded(block(nameless, nameless | {"uuid": "another"}))
+    later = nameless | {"uuid": "another", "timestamp": "2026-11-02T09:00:05.000Z"}
+    batch, _ = decoded(block(nameless, later))
     assert 2 == len(batch.usage)
+
+
+def test_an_odd_field_elsewhere_takes_nothing_from_what_a_line_says() -> None:
+    """It is decoded in parts then, and says the same."""
+    plain = assistant({"output_tokens": 5}, isSidechain=True, requestId=None)
+    expected = decoded(block(plain))[0].usage
+    assert 1 == len(expected)
+    assert expected == decoded(block(plain | {"data": 5}))[0].usage
+    assert expected == decoded(block(plain | {"data": {"message": {"timestamp": 5}}}))[0].usage
+
+
+def test_a_time_finer_than_a_millisecond_is_rounded_down() -> None:
+    """In any form of it."""
+    forms = ("04.123999Z", "04.1239+00:00", "04.123Z")
+    lines = [assistant({}, timestamp=f"2026-11-02T09:00:{form}") for form in forms]
+    assert {instant("2026-11-02T09:00:04.123Z")} == {event.at for event in decoded(block(*lines))[0].usage}
 
 
 def test_a_later_line_of_a_call_adds_the_tokens_that_it_has_more() -> None:
@@ -571,7 +654,8 @@ def test_a_later_line_of_a_call_adds_the_tokens_that_it_has_more() -> None:
 def test_a_later_line_that_makes_no_sense_adds_nothing(fields: dict[str, object]) -> None:
     """It is counted as malformed, and the call is what the line before said."""
     first = assistant({"output_tokens": 5})
-    batch, counts = decoded(block(first, assistant({"output_tokens": 6}, **fields)))
+    later = assistant({"output_tokens": 6}, **({"timestamp": "2026-11-02T09:00:05.000Z"} | fields))
+    batch, counts = decoded(block(first, later))
     assert ([5], Counts(2, 1)) == ([one.tokens.output for one in batch.usage], counts)
 
 
