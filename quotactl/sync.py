@@ -45,4 +45,5 @@ def sync(console: Console, *, seconds: float) -> None:
     for problem in problems:
         if problem["code"] == "settings-invalid":
             # Whoever syncs after an edit would take the old settings' numbers for the new ones'.
-            click.echo(f"The settings are refused: {text.plain(problem['message'])}", err=True)
+            faults = "\n".join(text.plain(fault) for fault in problem["message"].splitlines())
+            click.echo(f"The settings are refused: {faults}", err=True)

@@ -162,7 +162,7 @@ def test_sync_names_settings_that_are_refused(here: Surroundings) -> None:
     problems = [
         {"code": code, "message": message, "since": NOW}
         for code, message in (
-            ("settings-invalid", "config.toml: plan: must be free\x1b[2J"),
+            ("settings-invalid", "config.toml: plan: must be free\x1b[2J\nlimit: too much"),
             ("log-missing", "no log"),
         )
     ]
@@ -170,7 +170,7 @@ def test_sync_names_settings_that_are_refused(here: Surroundings) -> None:
     with FakeDaemon(here.socket, {"sync": ALL_COUNTED, "status": reply}):
         result = here.run("sync")
     assert (0, "Everything on disk is counted (0.2 s).\n") == (result.exit_code, result.stdout)
-    assert result.stderr == "The settings are refused: config.toml: plan: must be free?[2J\n"
+    assert result.stderr == "The settings are refused: config.toml: plan: must be free?[2J\nlimit: too much\n"
 
 
 def test_sync_that_runs_out_of_time_is_1(here: Surroundings) -> None:
