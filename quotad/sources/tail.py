@@ -88,10 +88,6 @@ def read_file(  # noqa: PLR0913 - what to read, where it goes, and how much of i
         reading = LineReader(path, os.fstat(opened), decode, batch, BLOCK_BYTES)
         for span in reading.spans(cursor, limit_bytes, anew):
             reading.chunk = os.pread(opened, span.size, span.offset)
-            while len(reading.chunk) < span.size and (
-                more := os.pread(opened, span.size - len(reading.chunk), span.offset + len(reading.chunk))
-            ):
-                reading.chunk += more
     finally:
         os.close(opened)
     return reading.cursor()
